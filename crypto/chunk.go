@@ -11,9 +11,6 @@ import (
 // say how the device names and cuts its chunks.
 type Secret [32]byte
 
-// ChunkID names a chunk by its content, under the device's id key.
-type ChunkID [32]byte
-
 // IDKey returns the key of the device's chunk ids.
 func (s Secret) IDKey() [32]byte { return s.derive("chatkeep chunk id v1") }
 
@@ -43,7 +40,7 @@ func NewNamer(key [32]byte) *Namer {
 
 // ID returns the chunk id of data: keyed BLAKE3, 32 bytes. It stays collision
 // resistant even towards someone who knows the key.
-func (n *Namer) ID(data []byte) (id ChunkID) {
+func (n *Namer) ID(data []byte) (id [32]byte) {
 	n.h.Reset()
 	n.h.Write(data)
 	n.h.Sum(id[:0])
