@@ -74,6 +74,15 @@ func TestOpenRangesAgreeWithAge(t *testing.T) {
 			if !bytes.Equal(got, want) {
 				t.Fatalf("size %d range %d+%d differs", size, off, n)
 			}
+			blind, err := NewOpener(file[:min(len(file), HeaderRoom)], UnknownSize, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, length = blind.Span(off, n)
+			end := min(from+length, int64(len(file)))
+			if got, err := blind.Open(bytes.Clone(file[from:end]), off, n); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("size %d range %d+%d differs when the size is unknown: %v", size, off, n, err)
+			}
 		}
 	}
 }

@@ -35,6 +35,11 @@ type Opener struct {
 	plainSize int64
 }
 
+// UnknownSize tells NewOpener that nobody knows how large the file is. Which
+// segment is the last is then not proven, so whoever reads a range must prove
+// its content in another way, as chunk ids do.
+const UnknownSize = -1
+
 // NewOpener reads the header from prefix, the first bytes of a file of the
 // given total size (at least HeaderRoom of them, or all). It returns ErrNoMatch
 // when no identity fits and ErrBroken when prefix is no header or size cannot
@@ -61,6 +66,9 @@ func NewOpener(prefix []byte, size int64, ids ...*Identity) (*Opener, error) {
 		return nil, err
 	}
 	body := int64(len(header) + payloadNonce)
+	if size == UnknownSize {
+		return &Opener{aead: aead, body: body, plainSize: UnknownSize}, nil
+	}
 	plain, err := plainSize(size - body)
 	if err != nil {
 		return nil, err
@@ -85,17 +93,18 @@ func SealedSize(n int64) int64 {
 	return header + payloadNonce + n + max(1, (n+segment-1)/segment)*chacha20poly1305.Overhead
 }
 
-// PlainSize is the length of the file's plaintext in bytes.
+// PlainSize is the length of the file's plaintext in bytes, or UnknownSize.
 func (o *Opener) PlainSize() int64 { return o.plainSize }
 
 // Span returns which bytes of the file are needed to decrypt n bytes of
-// plaintext from offset. The range must lie within the plaintext.
+// plaintext from offset. The range must lie within the plaintext. If the size
+// is unknown, the file may end before the span does; what there is suffices.
 func (o *Opener) Span(offset, n int64) (from, length int64) {
 	first, last := offset/segment, max(offset, offset+n-1)/segment
 	from = o.body + first*sealedSegment
 	end := o.body + (last+1)*sealedSegment
-	if total := o.sealedEnd(); end > total {
-		end = total
+	if o.plainSize != UnknownSize {
+		end = min(end, o.sealedEnd())
 	}
 	return from, end - from
 }
@@ -108,16 +117,15 @@ func (o *Opener) sealedEnd() int64 {
 // Open decrypts what Span asked for, in place, and returns exactly the n
 // bytes from offset. ErrBroken means that a byte of the span was altered.
 func (o *Opener) Open(span []byte, offset, n int64) ([]byte, error) {
-	if n < 0 || offset < 0 || offset+n > o.plainSize {
+	if n < 0 || offset < 0 || o.plainSize != UnknownSize && offset+n > o.plainSize {
 		return nil, fmt.Errorf("%w: range beyond the end", ErrBroken)
 	}
 	index := offset / segment
-	final := max(0, (o.plainSize-1)/segment)
 	plain := span[:0]
 	for rest := span; len(rest) > 0; index++ {
 		sealed := rest[:min(sealedSegment, len(rest))]
 		rest = rest[len(sealed):]
-		out, err := o.aead.Open(sealed[:0], segmentNonce(index, index == final), sealed, nil)
+		out, err := o.openSegment(index, sealed, len(rest) == 0)
 		if err != nil {
 			return nil, fmt.Errorf("%w: segment %d does not authenticate", ErrBroken, index)
 		}
@@ -128,6 +136,23 @@ func (o *Opener) Open(span []byte, offset, n int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: span too short", ErrBroken)
 	}
 	return plain[skip : skip+n], nil
+}
+
+// openSegment opens one segment in place. lastOfSpan matters only while the
+// size is unknown: a segment inside a span is not the file's last one, a short
+// one is, and the one at the end may be either.
+func (o *Opener) openSegment(index int64, sealed []byte, lastOfSpan bool) ([]byte, error) {
+	final := len(sealed) < sealedSegment
+	if o.plainSize != UnknownSize {
+		final = index == max(0, (o.plainSize-1)/segment)
+	} else if lastOfSpan && !final {
+		out, err := o.aead.Open(nil, segmentNonce(index, false), sealed, nil) // not in place: a failure would wipe it
+		if err == nil {
+			return append(sealed[:0], out...), nil
+		}
+		final = true
+	}
+	return o.aead.Open(sealed[:0], segmentNonce(index, final), sealed, nil)
 }
 
 func segmentNonce(index int64, final bool) []byte {

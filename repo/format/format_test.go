@@ -124,7 +124,7 @@ func TestSelfHintsBecomeThePack(t *testing.T) {
 }
 
 func TestLocalFieldsStayLocal(t *testing.T) {
-	n := &Node{Entries: []Entry{{Path: "d", Type: TypeDir, ChangeNS: 1, Inode: 2, DiskID: 3}}}
+	n := &Node{Entries: []Entry{{Path: "d", Type: TypeDir, ChangeNS: 1, Inode: 2, DiskID: 3, Sum: digest(4)}}}
 	if got, err := DecodeNode(n.EncodeLocal(), Digest{}); err != nil || !reflect.DeepEqual(got, n) {
 		t.Fatal(got, err)
 	}

@@ -35,6 +35,7 @@ type Entry struct {
 	ChangeNS int64
 	Inode    uint64
 	DiskID   uint64
+	Sum      Digest // of a long file's chunk ids; zero for others
 }
 
 // XAttr is one extended attribute.
@@ -189,6 +190,9 @@ func (x *Entry) encode(e *encoder, t *packTable, local bool) {
 		e.int(101, x.ChangeNS)
 		e.uint(103, x.Inode)
 		e.uint(105, x.DiskID)
+		if !x.Sum.IsZero() {
+			e.bytes(107, x.Sum[:])
+		}
 	}
 }
 
@@ -306,6 +310,8 @@ func decodeEntry(b []byte, packs []Digest, self Digest) (x Entry, err error) {
 			return setUint(&x.Inode, v)
 		case 105:
 			return setUint(&x.DiskID, v)
+		case 107:
+			return v.fixed(x.Sum[:])
 		}
 		return unknown(tag)
 	})

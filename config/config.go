@@ -1,0 +1,149 @@
+// Package config turns the YAML file into a [Config] and back.
+//
+// The structs in this file are the manual: their comments are what
+// "chatkeep config schema" and the documentation show, and example.yaml is a
+// file that uses everything. To add a key, add a field with a comment and, if
+// it can be wrong, a rule in check.go; a key that is planned but not built
+// stands in later.
+//
+// Reading is strict. Unknown keys, wrong types and units, duplicates and keys
+// whose feature does not work yet are refused with line, column and the
+// nearest valid word, and all mistakes are reported at once. An [Error] is a
+// code with values; its sentences in the user's languages belong to
+// internal/i18n under config.<code>, and the English one also stands here, for
+// logs. A Config keeps the position of each value, so that what a later
+// package finds wrong can be said with its line too: see [Config.At].
+//
+// Secrets never stand in the YAML.
+package config
+
+import "reflect"
+
+// Config is the whole file.
+type Config struct {
+	// Device names this computer in the repository, as in "laptop/latest".
+	// Letters, digits, dot, dash and underscore, at most 80 bytes. Left out,
+	// it is the host name.
+	Device string `yaml:"device" jsonschema:"minLength=1"`
+
+	// Sources is what is backed up: at least one folder.
+	Sources []Source `yaml:"sources" jsonschema:"required,minItems=1"`
+
+	// First lists the categories that are uploaded before everything else.
+	// Nothing is left out by it. Left out, it is messages, contacts and
+	// favorites.
+	First []Category `yaml:"first,flow" jsonschema:"uniqueItems=true"`
+
+	// Remote is where the backups are kept, as TYPE:FOLDER or as a group of
+	// keys.
+	Remote Remote `yaml:"remote" jsonschema:"required"`
+
+	file      string
+	positions positions
+}
+
+// Source is one folder to back up: a group of keys, or only the folder's
+// path, whose last element then is the name.
+type Source struct {
+	// Name is the first folder of a restore, so it should stay as it is.
+	// Letters, digits, dot, dash and underscore, at most 80 bytes, and not
+	// twice, also not in other case. Left out, it is the folder's own name.
+	Name string `yaml:"name" jsonschema:"minLength=1"`
+
+	// Folder is what to back up, with everything below. It may begin with ~
+	// or $HOME; a relative one is taken from the folder this file is in.
+	Folder string `yaml:"folder" jsonschema:"required,minLength=1"`
+
+	// Exclude leaves out what one of these patterns names, such as "*.tmp",
+	// "cache/" for folders only, or "/top" at the top only.
+	Exclude []string `yaml:"exclude,omitempty,flow" jsonschema:"uniqueItems=true"`
+
+	// Include keeps only what one of these patterns names, if there are any.
+	// Exclude wins over it.
+	Include []string `yaml:"include,omitempty,flow" jsonschema:"uniqueItems=true"`
+
+	// MaxFileSize leaves out larger files, and says so. Left out, there is no
+	// limit.
+	MaxFileSize Size `yaml:"max_file_size,omitempty"`
+}
+
+// Remote is the place where backups are kept: TYPE:FOLDER, such as
+// drive:chatkeep, or a group of keys.
+type Remote struct {
+	// Type is the kind of service.
+	Type RemoteType `yaml:"type" jsonschema:"required"`
+
+	// Folder is the folder there, for type local a path on this computer,
+	// which may begin with ~ or $HOME and is otherwise taken from the folder
+	// this file is in.
+	Folder string `yaml:"folder" jsonschema:"required,minLength=1"`
+
+	// PackSize is how large the objects get that hold the chats: 1MiB to
+	// 128MiB, 64MiB if left out. Smaller ones suit a slow or shaky line, larger
+	// ones a cloud that accepts few files a second.
+	PackSize Size `yaml:"pack_size" jsonschema:"default=64MiB"`
+}
+
+// Category is a kind of content, as in --category.
+type Category string
+
+// RemoteType is a kind of service that can keep backups.
+type RemoteType string
+
+// What PackSize may be.
+const (
+	DefaultPackSize Size = 64 << 20
+	MinPackSize     Size = 1 << 20
+	MaxPackSize     Size = 128 << 20
+)
+
+// Categories returns what First may list.
+func Categories() []Category {
+	return []Category{
+		"messages", "contacts", "session", "config", "voice", "favorites", "moments", "stickers", "avatars",
+		"media_index", "phone_backup", "images", "files", "videos", "search_index", "cache", "other",
+	}
+}
+
+// RemoteTypes returns what Remote.Type may be.
+func RemoteTypes() []RemoteType {
+	return []RemoteType{"drive", "onedrive", "webdav", "s3", "sftp", "smb", "dropbox", "local"}
+}
+
+// later lists keys that are planned but don't work in this version.
+var later = map[reflect.Type][]string{
+	reflect.TypeFor[Config](): {"leave_out", "schedule", "network", "power", "keep", "notify", "proxy"},
+	reflect.TypeFor[Source](): {"app", "account", "locks", "leave_out"},
+	reflect.TypeFor[Remote](): {"proxy", "upload", "upload_per_day", "account", "preset"},
+}
+
+// Apps and kinds of remote that are planned but don't work in this version.
+var (
+	laterSources = []string{"wechat", "wecom", "qq", "telegram", "signal", "whatsapp", "line", "dingtalk", "feishu"}
+	laterRemotes = []string{"jianguoyun", "tencent-cos", "aliyun-oss"}
+)
+
+// other maps words from other tools to ours, for the nearest valid word.
+var other = map[string]string{
+	"path": "folder", "dir": "folder", "directory": "folder", "paths": "sources", "folders": "sources",
+	"ignore": "exclude", "excludes": "exclude", "host": "device", "hostname": "device",
+	"repository": "remote", "backend": "remote", "priority": "first",
+	"google": "drive", "googledrive": "drive", "google-drive": "drive", "microsoft": "onedrive",
+	"file": "local", "disk": "local", "folder": "local", "dav": "webdav", "ssh": "sftp", "samba": "smb",
+}
+
+// defaults fills in what the file leaves out.
+func (c *Config) defaults() {
+	if c.Device == "" {
+		c.Device = hostName()
+	}
+	if c.First == nil {
+		c.First = []Category{"messages", "contacts", "favorites"}
+	}
+	if c.Remote.PackSize == 0 {
+		c.Remote.PackSize = DefaultPackSize
+	}
+}
+
+// String returns the remote as TYPE:FOLDER.
+func (r Remote) String() string { return string(r.Type) + ":" + r.Folder }

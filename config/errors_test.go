@@ -1,0 +1,205 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Each mistake is said with its place and the way out. A text without a
+// remote gets one on the next line, and one without sources too.
+func TestMistakes(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"unknown key", "devise: x", "1:1: unknown key devise; did you mean device?"},
+		{"unknown key inside", "sources: [{foldr: /a, folder: /a}]", "1:12: unknown key sources[0].foldr; did you mean folder?"},
+		{"word of other tools", "sources: [{path: /a, folder: /a}]", "1:12: unknown key sources[0].path; did you mean folder?"},
+		{"nothing near", "telephone: x", "1:1: unknown key telephone"},
+		{"other case", "Device: x", "1:1: unknown key Device; did you mean device?"},
+		{"not yet", "schedule: {backup: x}", "1:1: schedule is not available in this version yet; remove it for now"},
+		{"not yet inside", "remote: {type: drive, folder: x, proxy: y}", "1:34: remote.proxy is not available in this version yet; remove it for now"},
+		{"near to a later key", "shedule: x", "1:1: unknown key shedule; did you mean schedule?"},
+		{"app", "sources: [wechat]", "1:11: backing up wechat by itself is not available in this version yet; name its folder instead"},
+		{"no app", "sources: [exports]", "1:11: exports is neither a folder nor an app this version knows; write a folder as a path, such as ./exports"},
+		{"duplicate key", "device: a\ndevice: b", "2:1: device is here a second time; the first is on line 1"},
+		{"duplicate name", "sources: [/x/a, {name: A, folder: /b}]", "1:24: the name A is taken by the source on line 1; give this one another name"},
+		{"duplicate composed name", "sources: [/x/é, {name: \"e\\u0301\", folder: /b}]", "1:24: the name e\u0301 is taken by the source on line 1; give this one another name"},
+		{"duplicate pattern", "sources: [{folder: /b, exclude: [a, a]}]", "1:37: a is in the list twice"},
+		{"text for a list", "sources: /a", "1:10: sources must be a list, such as [a, b]"},
+		{"number for text", "device: 12", "1:9: device must be text; put it in quotes if it looks like a number or a date"},
+		{"date for text", "sources: [{name: 2026-01-02, folder: /a}]", "1:18: sources[0].name must be text; put it in quotes if it looks like a number or a date"},
+		{"list for text", "device: [a]", "1:9: device must be text; put it in quotes if it looks like a number or a date"},
+		{"list for a source", "sources: [[/a]]", "1:11: a source is a folder, or a name and a folder: {name: exports, folder: ~/Exports}"},
+		{"list for a remote", "remote: [a]", "1:9: a remote is TYPE:FOLDER, such as drive:chatkeep, or a type and a folder: {type: drive, folder: chatkeep}"},
+		{"no type", "remote: /media/disk", "1:9: a remote is TYPE:FOLDER, such as drive:chatkeep, or a type and a folder: {type: drive, folder: chatkeep}"},
+		{"no value", "device:", "1:8: device has no value; give one or remove the line"},
+		{"empty text", `device: ""`, "1:9: device has no value; give one or remove the line"},
+		{"empty pattern", `sources: [{folder: /a, exclude: [""]}]`, "1:34: sources[0].exclude[0] has no value; give one or remove the line"},
+		{"no sources", "sources: []", "1:10: there is nothing to back up; name at least one folder"},
+		{"no folder", "sources: [{name: a}]", "1:11: sources[0].folder is missing"},
+		{"no type", "remote: {folder: a}", "1:9: remote.type is missing"},
+		{"no folder", "remote: {type: drive}", "1:9: remote.folder is missing"},
+		{"unknown type", "remote: {type: gdrive, folder: a}", "1:16: unknown type of remote gdrive; did you mean drive?"},
+		{"preset", "remote: jianguoyun:x", "1:9: jianguoyun is not available in this version yet"},
+		{"unknown category", "first: [message]", "1:9: unknown category message; did you mean messages?"},
+		{"category twice", "first: [files, files]", "1:16: files is in the list twice"},
+		{"bare number", "remote: {type: drive, folder: a, pack_size: 20}", "1:45: 20 has no known unit; write 20MiB"},
+		{"short unit", "remote: {type: drive, folder: a, pack_size: 20M}", "1:45: 20M has no known unit; write 20MiB"},
+		{"lower case", "sources: [{folder: /a, max_file_size: 2gb}]", "1:39: 2gb has no known unit; write 2GiB"},
+		{"no size", "sources: [{folder: /a, max_file_size: large}]", "1:39: large is not a size; write it like 20MiB or 2GiB"},
+		{"negative size", "sources: [{folder: /a, max_file_size: -1MiB}]", "1:39: -1MiB is not a size; write it like 20MiB or 2GiB"},
+		{"zero", "sources: [{folder: /a, max_file_size: 0MiB}]", "1:39: 0MiB is not a size; write it like 20MiB or 2GiB"},
+		{"astronomic", "sources: [{folder: /a, max_file_size: 99999999999TiB}]", "1:39: 99999999999TiB is not a size; write it like 20MiB or 2GiB"},
+		{"list for a size", "sources: [{folder: /a, max_file_size: [1]}]", "1:39: sources[0].max_file_size is not a size; write it like 20MiB or 2GiB"},
+		{"small pack", "remote: {type: drive, folder: a, pack_size: 512KiB}", "1:45: 512KiB is out of range: 1MiB to 128MiB"},
+		{"large pack", "remote: {type: drive, folder: a, pack_size: 1GiB}", "1:45: 1GiB is out of range: 1MiB to 128MiB"},
+		{"device name", "device: my laptop", "1:9: my laptop can't be a name; use letters, digits, dot, dash and underscore, at most 80 bytes, such as my-laptop"},
+		{"device with a meaning", "device: latest", "1:9: latest can't be a name; use letters, digits, dot, dash and underscore, at most 80 bytes, such as my-latest"},
+		{"dots", "sources: [{name: .., folder: /a}]", "1:18: .. can't be a name; use letters, digits, dot, dash and underscore, at most 80 bytes, such as my-chats"},
+		{"slash", "sources: [{name: a/b, folder: /a}]", "1:18: a/b can't be a name; use letters, digits, dot, dash and underscore, at most 80 bytes, such as a-b"},
+		{"folder with a space", "sources: [~/WeChat Files]", "1:11: the folder /home/li/WeChat Files gives no usable name; write {name: WeChat-Files, folder: …}"},
+		{"the root", "sources: [/]", "1:11: the folder / gives no usable name; write {name: folder, folder: …}"},
+		{"other home", "sources: [~wang/x]", "1:11: ~wang/x is not a folder's path"},
+		{"remote folder", "remote: drive:a/../b", "1:9: a/../b is not a folder's path"},
+		{"control character", `device: "a\tb"`, "1:9: device contains a character that can't be printed"},
+		{"anchor", "device: &a x", "1:9: &a can't be used here: no anchors, aliases, merge keys or tags; write the value itself"},
+		{"tag", "device: !!str 12", "1:9: !!str can't be used here: no anchors, aliases, merge keys or tags; write the value itself"},
+		{"merge key", "<<: {device: x}", "1:1: << can't be used here: no anchors, aliases, merge keys or tags; write the value itself"},
+		{"second document", "device: a\n---\ndevice: b", "2:1: a second document starts here; the configuration is one document, remove the “---”"},
+		{"tab", "sources:\n\t- /a", "2:1: a tab is used to indent; use spaces"},
+		{"tab after spaces", "sources:\n  - folder: /a\n \tname: b", "3:2: a tab is used to indent; use spaces"},
+		{"full-width colon", "device：书房", "1:7: ： is a full-width character; write : instead"},
+		{"full-width colon in a group", "sources:\n  - folder： /a", "2:5: ： is a full-width character; write : instead"},
+		{"full-width colon in a key", "sources:\n  - folder：x: /a", "2:5: ： is a full-width character; write : instead"},
+		{"full-width space", "sources:\n　　- /a\n　　b: c: d", "2:1: a full-width space is used to indent; use ordinary spaces"},
+		{"full-width quotes", "device: “书房”", "1:9: “ is a full-width character; write \" instead"},
+		{"no space after the colon", "device:laptop", "1:7: a space is missing after the colon; write \"device: laptop\""},
+		{"no space in a list", "sources:\n  - folder:/a", "2:5: a space is missing after the colon; write \"folder: /a\""},
+		{"broken", "sources: [/a", "this is not valid YAML: "},
+		{"only text", "hello", "1:1: chatkeep.yaml must be a group of keys with their values"},
+		{"only a list", "- /a", "1:1: chatkeep.yaml must be a group of keys with their values"},
+		{"encoding", "device: a\nsources: [/\xce\xa2\xd0\xc5]", "2:13: the file is not UTF-8 text; save it again with the encoding UTF-8"},
+		{"odd keys", "[a]: b", "1:1: unknown key \"\""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, errs := parse(t, complete(tt.text))
+			if errs == nil {
+				t.Fatalf("accepted: %s", tt.text)
+			}
+			got := strings.TrimPrefix(errs[0].Error(), "/conf/chatkeep.yaml:")
+			if len(errs) != 1 || got != tt.want && (tt.name != "broken" || !strings.Contains(got, tt.want)) {
+				t.Errorf("%s\ngot  %v\nwant %s", tt.text, errs, tt.want)
+			}
+		})
+	}
+}
+
+// complete adds what a text must have and doesn't, so that nothing else is
+// wrong with it. A text that is no group of keys stays as it is.
+func complete(text string) string {
+	if !strings.Contains(text, ":") {
+		return text
+	}
+	if !strings.Contains(text, "sources:") && !strings.Contains(text, "device：") && !strings.Contains(text, "---") {
+		text += "\nsources: [/tmp/complete]"
+	}
+	if !strings.Contains(text, "remote:") {
+		text += "\nremote: drive:chatkeep"
+	}
+	return text
+}
+
+func TestAllAtOnceInOrder(t *testing.T) {
+	_, errs := parse(t, `
+sources:
+  - {folder: /a, nam: b}
+  - wechat
+devise: x
+first: [messages, contact]
+network: {}
+`)
+	want := []string{
+		"/conf/chatkeep.yaml:2:1: remote is missing",
+		"/conf/chatkeep.yaml:3:18: unknown key sources[0].nam; did you mean name?",
+		"/conf/chatkeep.yaml:4:5: backing up wechat by itself is not available in this version yet; name its folder instead",
+		"/conf/chatkeep.yaml:5:1: unknown key devise; did you mean device?",
+		"/conf/chatkeep.yaml:6:19: unknown category contact; did you mean contacts?",
+		"/conf/chatkeep.yaml:7:1: network is not available in this version yet; remove it for now",
+	}
+	if got := strings.Split(errs.Error(), "\n"); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if n := len(errs.Unwrap()); n != len(want) {
+		t.Errorf("%d errors inside", n)
+	}
+}
+
+func TestNotEndless(t *testing.T) {
+	if _, errs := parse(t, strings.Repeat("- x\n", 9)+strings.Repeat("a: 1\n", 9)); len(errs) != 1 {
+		t.Errorf("%d errors", len(errs))
+	}
+	if _, errs := parse(t, strings.Repeat("a: 1\n", 1000)); len(errs) != maxErrors {
+		t.Errorf("%d errors, want %d", len(errs), maxErrors)
+	}
+}
+
+func TestEmptyFile(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "---\n", "null"} {
+		_, errs := parse(t, text)
+		got := errs.Error()
+		want := "/conf/chatkeep.yaml:1:1: sources is missing\n/conf/chatkeep.yaml:1:1: remote is missing"
+		if got != want {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
+func TestByteOrderMark(t *testing.T) {
+	mustParse(t, "\ufeffsources: [/a]"+rest)
+	mustParse(t, strings.ReplaceAll("device: a\nsources:\n  - /a"+rest, "\n", "\r\n"))
+}
+
+// An alias bomb is refused before anything is made of it.
+func TestAliasBomb(t *testing.T) {
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for c := 'b'; c < 'z'; c++ {
+		p := string(c - 1)
+		bomb += string(c) + ": &" + string(c) + " [*" + strings.Repeat(p+",*", 8) + p + "]\n"
+	}
+	_, errs := parse(t, bomb)
+	if errs == nil || errs[0].Code != "yaml_feature" {
+		t.Errorf("accepted, or refused for another reason: %.300v", errs)
+	}
+}
+
+func TestNoHome(t *testing.T) {
+	t.Setenv("HOME", "")
+	_, err := Parse("/c.yaml", []byte("sources: [~/a]"+rest))
+	if err == nil || !strings.Contains(err.Error(), "write the whole path") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	words := []string{"device", "sources", "first", "remote"}
+	for word, want := range map[string]string{
+		"source": "sources", "frist": "first", "REMOTE": "remote", "folders": "sources",
+		"x": "", "": "", "exclude": "", strings.Repeat("a", 1000): "",
+	} {
+		if got := nearest(word, words); got != want {
+			t.Errorf("nearest to %.20q is %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestErrorPlace(t *testing.T) {
+	for want, e := range map[string]*Error{
+		"f:2:3: sources is missing": {File: "f", Line: 2, Column: 3, Code: "missing_key", Args: map[string]any{"key": "sources"}},
+		"f: sources is missing":     {File: "f", Code: "missing_key", Args: map[string]any{"key": "sources"}},
+		"{key} is missing":          {Code: "missing_key"},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// Whatever the file holds, Parse doesn't panic; what it refuses it refuses
+// with a place and whole sentences; what it accepts it reads back from YAML().
+func FuzzParse(f *testing.F) {
+	f.Setenv("HOME", "/home/li")
+	f.Add(Example)
+	for _, text := range []string{
+		"sources: [/a]\nremote: drive:x",
+		"sources: [{name: 'yes', folder: '~/x', exclude: ['a: b', '#', '\"', ' x ', '|', '- -']}]\nremote: {type: local, folder: y, pack_size: 1.5MiB}",
+		"sources:\n- /a\n-  ~/b\nremote: {folder: a/b}\nfirst: []\ndevice: 0x1",
+		"a: &a [*a]\n<<: *a",
+		"? [a]\n: b\n? {c: d}",
+		"---\n---\n",
+		"\tdevice：“x”",
+		"sources: [\"\\u2028\", \"/\\x85\", '\ufeff/x', \"/　x\"]\nremote: s3:!!binary",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("/conf/chatkeep.yaml", data)
+		if err != nil {
+			checkRefusal(t, data, err)
+			return
+		}
+		text := c.YAML()
+		again, err := Parse("/other/name.yaml", text)
+		if err != nil {
+			t.Fatalf("%v\nin what was written for %q:\n%s", err, data, text)
+		}
+		again.file, again.positions = c.file, c.positions
+		if !reflect.DeepEqual(again, c) {
+			t.Fatalf("read back\n%+v\nwant\n%+v\nfrom\n%s", again, c, text)
+		}
+	})
+}
+
+func checkRefusal(t *testing.T, data []byte, err error) {
+	var errs Errors
+	if !errors.As(err, &errs) || len(errs) == 0 {
+		t.Fatalf("an error of another kind: %v", err)
+	}
+	lines := strings.Count(string(data), "\n") + strings.Count(string(data), "\r") + strings.Count(string(data), "\u0085") +
+		strings.Count(string(data), "\u2028") + strings.Count(string(data), "\u2029") + 2
+	for _, e := range errs {
+		if e.Line < 1 || e.Column < 1 || e.Line > lines {
+			t.Errorf("%v is at %d:%d of %d lines", e, e.Line, e.Column, lines)
+		}
+		for _, name := range placeholder.FindAllString(sentences[e.Code], -1) {
+			if _, ok := e.Args[strings.Trim(name, "{}")]; !ok {
+				t.Errorf("%s: no value for %s", e.Code, name)
+			}
+		}
+		if sentences[e.Code] == "" {
+			t.Errorf("unknown code %s", e.Code)
+		}
+	}
+}

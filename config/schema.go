@@ -1,0 +1,109 @@
+package config
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strings"
+	"sync"
+
+	"github.com/invopop/jsonschema"
+)
+
+// source is the file whose comments are the manual.
+//
+//go:embed config.go
+var source string
+
+// Example is a configuration that uses every key, with comments.
+//
+//go:embed example.yaml
+var Example []byte
+
+// Schema returns the JSON Schema of the file, for editors. Its descriptions
+// are the comments of the structs.
+func Schema() []byte { return schema() }
+
+var schema = sync.OnceValue(func() []byte {
+	comments := comments()
+	r := &jsonschema.Reflector{
+		FieldNameTag:               "yaml",
+		RequiredFromJSONSchemaTags: true,
+		ExpandedStruct:             true,
+		Anonymous:                  true,
+		LookupComment: func(t reflect.Type, field string) string {
+			if field == "" {
+				return comments[t.Name()]
+			}
+			f, _ := t.FieldByName(field) // people know the key, not the field
+			return strings.Replace(comments[t.Name()+"."+field], field, keyOf(f), 1)
+		},
+	}
+	s := r.Reflect(&Config{})
+	s.Title = "chatkeep.yaml"
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("config: write schema: %v", err)) // made of strings only
+	}
+	return append(data, '\n')
+})
+
+// comments returns the comments of the types ("Config") and of their fields
+// ("Config.Device") in config.go, each as one line.
+func comments() map[string]string {
+	file, err := parser.ParseFile(token.NewFileSet(), "config.go", source, parser.ParseComments)
+	if err != nil {
+		panic(fmt.Sprintf("config: read own source: %v", err)) // it was compiled
+	}
+	found := map[string]string{}
+	for _, decl := range file.Decls {
+		gen, ok := decl.(*ast.GenDecl)
+		if !ok || gen.Tok != token.TYPE {
+			continue
+		}
+		spec := gen.Specs[0].(*ast.TypeSpec)
+		found[spec.Name.Name] = oneLine(gen.Doc)
+		if fields, ok := spec.Type.(*ast.StructType); ok {
+			for _, field := range fields.Fields.List {
+				found[spec.Name.Name+"."+field.Names[0].Name] = oneLine(field.Doc)
+			}
+		}
+	}
+	return found
+}
+
+func oneLine(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
+
+// JSONSchemaExtend allows the short form, the folder alone.
+func (Source) JSONSchemaExtend(s *jsonschema.Schema) { orText(s, "The folder's path.") }
+
+// JSONSchemaExtend allows the short form, TYPE:FOLDER.
+func (Remote) JSONSchemaExtend(s *jsonschema.Schema) { orText(s, "TYPE:FOLDER") }
+
+// orText turns the schema of a group of keys into one that also allows text.
+func orText(s *jsonschema.Schema, description string) {
+	group := *s
+	group.Description = ""
+	*s = jsonschema.Schema{
+		Description: s.Description,
+		OneOf:       []*jsonschema.Schema{{Type: "string", MinLength: new(uint64(1)), Description: description}, &group},
+	}
+}
+
+// JSONSchemaExtend lists the categories.
+func (Category) JSONSchemaExtend(s *jsonschema.Schema) { s.Enum = anyList(Categories()) }
+
+// JSONSchemaExtend lists the kinds.
+func (RemoteType) JSONSchemaExtend(s *jsonschema.Schema) { s.Enum = anyList(RemoteTypes()) }
+
+func anyList[T any](list []T) []any {
+	var all []any
+	for _, v := range list {
+		all = append(all, v)
+	}
+	return all
+}

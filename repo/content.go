@@ -1,0 +1,76 @@
+package repo
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/chatkeep/chatkeep/repo/format"
+)
+
+// inlineRefs is how many chunks an entry lists itself; a longer list goes into
+// chunks of its own, so that leaves stay small.
+const inlineRefs = 24
+
+// LongSum returns a digest of a file's chunk ids if there are so many that the
+// file's content record doesn't list them itself, and zero otherwise. Such
+// records can't be compared: their lists say where chunks lie.
+func LongSum(refs []format.Ref) format.Digest {
+	if len(refs) <= inlineRefs {
+		return format.Digest{}
+	}
+	h := sha256.New()
+	for i := range refs {
+		h.Write(refs[i].ID[:])
+	}
+	return format.Digest(h.Sum(nil))
+}
+
+// AddContent makes the content record of a file from its chunks in order,
+// storing lists of them where there are many.
+func (k *Worker) AddContent(refs []format.Ref) (*format.Content, error) {
+	c := &format.Content{Refs: refs}
+	for _, r := range refs {
+		c.Length += r.Length
+	}
+	if len(refs) <= inlineRefs {
+		return c, nil
+	}
+	c.Depth, c.Refs = 1, nil
+	for len(refs) > 0 {
+		part := refs[:min(len(refs), format.MaxRefs)]
+		refs = refs[len(part):]
+		list, err := k.AddNode(format.ChunkList, func(resolve func(format.Digest) format.Digest) []byte {
+			return (&format.RefList{Refs: resolveRefs(part, resolve)}).Encode()
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.Refs = append(c.Refs, list)
+	}
+	if len(c.Refs) > format.MaxRefs {
+		return nil, fmt.Errorf("store file: %d bytes are too many", c.Length)
+	}
+	return c, nil
+}
+
+// DataRefs returns the chunks of a file's bytes in order, reading lists where
+// the content has them.
+func (rd *Reader) DataRefs(ctx context.Context, c *format.Content) ([]format.Ref, error) {
+	if c.Depth == 0 {
+		return c.Refs, nil
+	}
+	var refs []format.Ref
+	for _, list := range c.Refs {
+		data, err := rd.Chunk(ctx, list)
+		if err != nil {
+			return nil, err
+		}
+		l, err := format.DecodeRefList(data, rd.packOf(ctx, list))
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, l.Refs...)
+	}
+	return refs, nil
+}

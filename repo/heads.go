@@ -1,0 +1,242 @@
+package repo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/providers"
+	"github.com/chatkeep/chatkeep/repo/format"
+)
+
+// Snapshot is a snapshot whose signature was proven.
+type Snapshot struct {
+	format.Snapshot
+	Name format.Name
+}
+
+// loadHeads lists all snapshots and holds them against what this device has
+// seen before.
+func (r *Repo) loadHeads(ctx context.Context) error {
+	names, err := r.listNames(ctx, "snapshots/")
+	if err != nil {
+		return fmt.Errorf("list snapshots: %w", err)
+	}
+	r.snapshots = map[format.DeviceID][]format.Name{}
+	for _, n := range names {
+		r.snapshots[n.Device] = append(r.snapshots[n.Device], n)
+	}
+	for _, list := range r.snapshots {
+		slices.SortFunc(list, byPlace)
+	}
+	for _, h := range r.seen.Heads {
+		if err := r.holdAgainst(ctx, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func byPlace(a, b format.Name) int {
+	return cmp.Or(cmp.Compare(a.Seq, b.Seq), slices.Compare(a.Digest[:], b.Digest[:]))
+}
+
+// holdAgainst raises the alarm if a head this device has seen is not there any
+// more. A listing may lag, so the name itself is asked for.
+func (r *Repo) holdAgainst(ctx context.Context, h seenHead) error {
+	device, err := format.ParseDeviceID(h.Device)
+	if err != nil {
+		return nil // damaged state counts as never seen
+	}
+	digest, err := format.ParseDigest(h.Digest)
+	if err != nil {
+		return nil
+	}
+	known := format.Name{Kind: format.KindSnapshot, Device: device, Seq: h.Seq, Digest: digest}
+	list := r.snapshots[device]
+	if slices.Contains(list, known) {
+		return nil
+	}
+	_, err = r.remote.Stat(ctx, providers.Name(known.String()))
+	switch {
+	case err == nil:
+		list = append(list, known)
+		slices.SortFunc(list, byPlace)
+		r.snapshots[device] = list
+		return nil
+	case !errors.Is(err, providers.ErrNotExist):
+		return fmt.Errorf("look for %s: %w", known, err)
+	}
+	from := uint64(1)
+	for _, n := range list {
+		if n.Seq < known.Seq {
+			from = n.Seq + 1
+		}
+	}
+	r.alarm(Alarm{Code: CodeHeadMissing, Device: r.DeviceName(device), From: from, To: known.Seq})
+	return nil
+}
+
+// Snapshot fetches a snapshot and proves it.
+func (r *Repo) Snapshot(ctx context.Context, name format.Name) (*Snapshot, error) {
+	sealed, err := r.fetch(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.ring.OpenSnapshot(sealed, name, r.roster)
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshot{*s, name}, nil
+}
+
+// Snapshots returns all snapshots that can be proven, of one device or, with a
+// zero id, of all, oldest first per device. The others become alarms.
+func (r *Repo) Snapshots(ctx context.Context, device format.DeviceID) ([]*Snapshot, error) {
+	var all []*Snapshot
+	for _, d := range r.withSnapshots() {
+		if !device.IsZero() && d != device {
+			continue
+		}
+		list, err := r.provenOf(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+func (r *Repo) provenOf(ctx context.Context, d format.DeviceID) ([]*Snapshot, error) {
+	var list []*Snapshot
+	for _, name := range r.snapshots[d] {
+		s, err := r.Snapshot(ctx, name)
+		if a, ok := alarmFor(name.String(), err); ok {
+			r.alarm(a)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		list = append(list, s)
+	}
+	r.proveChain(d, list)
+	return list, nil
+}
+
+// proveChain checks that each snapshot names the one before it: a gap is named
+// exactly, and two of one number are a fork.
+func (r *Repo) proveChain(d format.DeviceID, list []*Snapshot) {
+	last, digest := uint64(0), format.Digest{}
+	for _, s := range list {
+		switch {
+		case s.Seq == last:
+			r.alarm(Alarm{Code: CodeForked, Object: s.Name.String(), Device: r.DeviceName(d),
+				Err: fmt.Errorf("there are two snapshots %d of one device", s.Seq)})
+		case s.Seq > last+1:
+			r.alarm(Alarm{Code: CodeHeadMissing, Device: r.DeviceName(d), From: last + 1, To: s.Seq - 1})
+		case s.Previous != digest:
+			r.alarm(Alarm{Code: CodeForked, Object: s.Name.String(), Device: r.DeviceName(d),
+				Err: fmt.Errorf("snapshot %d does not follow the snapshot %d that is here", s.Seq, last)})
+		}
+		last, digest = s.Seq, s.Name.Digest
+	}
+}
+
+// withSnapshots returns the devices that have any, ordered by name.
+func (r *Repo) withSnapshots() []format.DeviceID {
+	var list []format.DeviceID
+	for d := range r.snapshots {
+		if r.roster.Device(d) != nil {
+			list = append(list, d)
+		}
+	}
+	slices.SortFunc(list, func(a, b format.DeviceID) int {
+		return cmp.Or(cmp.Compare(r.DeviceName(a), r.DeviceName(b)), slices.Compare(a[:], b[:]))
+	})
+	return list
+}
+
+// Head returns the newest snapshot of a device that can be proven, or nil.
+// Newer ones that can't become alarms. A head this device sees for the first
+// time is remembered.
+func (r *Repo) Head(ctx context.Context, d format.DeviceID) (*Snapshot, error) {
+	list := r.snapshots[d]
+	for _, name := range slices.Backward(list) {
+		s, err := r.Snapshot(ctx, name)
+		if a, ok := alarmFor(name.String(), err); ok {
+			r.alarm(a)
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		return s, r.rememberHead(s)
+	}
+	return nil, nil
+}
+
+func (r *Repo) rememberHead(s *Snapshot) error {
+	if r.state == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen.remember(format.Head{Device: s.Device, Seq: s.Seq, Digest: s.Name.Digest}) {
+		return r.state.saveSeen(r.seen)
+	}
+	return nil
+}
+
+// Find resolves what a person types for a snapshot: "latest" (this device's,
+// or where there is none the only device's), "DEVICE/latest" or "DEVICE/SEQ",
+// with DEVICE a name or an id. What can't be found or is not unique gives
+// ErrNoSnapshot or ErrAmbiguous.
+func (r *Repo) Find(ctx context.Context, spec string) (*Snapshot, error) {
+	device, which, err := r.parseSpec(spec)
+	if err != nil {
+		return nil, err
+	}
+	var s *Snapshot
+	if which == 0 {
+		s, err = r.Head(ctx, device)
+	} else {
+		s, err = r.bySeq(ctx, device, which)
+	}
+	if err == nil && s == nil {
+		err = noSnapshot(spec)
+	}
+	return s, err
+}
+
+func (r *Repo) bySeq(ctx context.Context, d format.DeviceID, seq uint64) (*Snapshot, error) {
+	var failed error
+	for _, name := range r.snapshots[d] {
+		if name.Seq != seq {
+			continue
+		}
+		s, err := r.Snapshot(ctx, name)
+		if err == nil {
+			return s, nil
+		}
+		if a, ok := alarmFor(name.String(), err); ok {
+			r.alarm(a)
+			err = hint.New(a.Code, integrityError{fmt.Errorf("read snapshot: %w", a)}, "object", a.Object)
+		}
+		failed = err
+	}
+	return nil, failed
+}
+
+// ErrNoSnapshot and ErrAmbiguous are what Find says of a spec.
+var (
+	ErrNoSnapshot = errors.New("no such snapshot")
+	ErrAmbiguous  = errors.New("several devices have snapshots")
+)
+
+func noSnapshot(spec string) error {
+	return hint.New(CodeNoSnapshot, fmt.Errorf("find snapshot %q: %w", spec, ErrNoSnapshot), "name", spec)
+}

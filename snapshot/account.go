@@ -1,0 +1,327 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/chatkeep/chatkeep/repo"
+	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/sources"
+)
+
+// item is one entry on its way from the walk to the tree. Items are made and
+// consumed in tree order; between, workers fill in the content of those that
+// changed, several at a time.
+type item struct {
+	seen    sources.Entry
+	entry   format.Entry
+	old     *repo.Listed // carried over unchanged, if set
+	parent  *repo.Listed // the path in the parent, if it was there
+	sameAs  *item        // another name of this file, earlier in the order
+	done    chan struct{}
+	gone    bool   // vanished since it was seen
+	flagged string // reason, if the content may not be of one moment
+	skipped string // reason, if there is no content at all
+	read    uint64
+	err     error // ends the backup
+}
+
+// ahead is how many items may be between the walk and the tree.
+const ahead = 512
+
+// account takes one account.
+func (t *taker) account(ctx context.Context, a sources.Account) error {
+	view, err := a.View(ctx)
+	if err != nil {
+		return err
+	}
+	err = t.view(ctx, a, view)
+	return errors.Join(err, view.Close())
+}
+
+func (t *taker) view(ctx context.Context, a sources.Account, view sources.View) error {
+	old := t.writer.Parent(a.Name())
+	b, err := t.listing.Source(t.writer.Worker(), a.Name(), old)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := &pipeline{t: t, view: view, name: a.Name(), root: a.Root(),
+		items: make(chan *item, ahead), jobs: make(chan *item, ahead), links: map[linkKey]*item{}}
+	p.start(ctx, old)
+	src := format.SourceTree{Name: a.Name(), Kind: a.Kind(), Place: a.Root()}
+	counts := t.counts
+	err = p.consume(b, &src)
+	cancel()
+	p.wait()
+	if err == nil {
+		err = p.walkErr
+	}
+	if err == nil && src.Files+src.Dirs == 0 && t.emptied(old) {
+		err = emptyError(a.Name())
+	}
+	if err != nil {
+		t.counts = counts
+		return errors.Join(err, t.listing.Drop(b))
+	}
+	t.counts.Removed += p.removed
+	t.skipped = append(t.skipped, p.skipped...)
+	return t.endSource(b, src)
+}
+
+type linkKey struct{ device, inode uint64 }
+
+// pipeline is walk → workers → tree for one account.
+type pipeline struct {
+	t       *taker
+	view    sources.View
+	name    string
+	root    string
+	items   chan *item
+	jobs    chan *item
+	group   sync.WaitGroup
+	links   map[linkKey]*item // walk only
+	parent  *matcher          // walk only
+	skipped []format.Remark   // walk only, until wait
+	walkErr error             // walk only, until wait
+	removed uint64
+}
+
+func (p *pipeline) start(ctx context.Context, old *repo.ListedSource) {
+	p.parent = newMatcher(old)
+	p.group.Add(1)
+	go func() {
+		defer p.group.Done()
+		defer close(p.items)
+		defer close(p.jobs)
+		p.walkErr = p.view.Walk(ctx, func(e sources.Entry) error { return p.walked(ctx, e) }, p.skip)
+		p.removed = p.parent.finish()
+	}()
+	for range p.t.opt.Workers {
+		p.group.Add(1)
+		go func() {
+			defer p.group.Done()
+			c := newCapturer(p.t, p.view)
+			for it := range p.jobs {
+				c.capture(ctx, it)
+				close(it.done)
+			}
+		}()
+	}
+}
+
+func (p *pipeline) wait() { p.group.Wait() }
+
+func (p *pipeline) skip(s sources.Skipped) {
+	if !p.own(s.Path) {
+		p.skipped = append(p.skipped, format.Remark{Source: p.name, Path: s.Path, Reason: string(s.Reason)})
+	}
+}
+
+// own reports whether a path is chatkeep's own state or cache.
+func (p *pipeline) own(path string) bool {
+	if len(p.t.opt.Own) == 0 {
+		return false
+	}
+	full := filepath.Join(p.root, filepath.FromSlash(path))
+	for _, dir := range p.t.opt.Own {
+		if full == dir || strings.HasPrefix(full, dir+string(filepath.Separator)) {
+			return true
+		}
+	}
+	return false
+}
+
+// walked turns what the walk saw into an item and sends it on.
+func (p *pipeline) walked(ctx context.Context, e sources.Entry) error {
+	if p.own(e.Path) {
+		return nil
+	}
+	it := &item{seen: e, entry: entryOf(e)}
+	p.link(it)
+	p.match(it)
+	if it.old == nil && e.Type == sources.File && it.sameAs == nil {
+		it.done = make(chan struct{})
+		select {
+		case p.jobs <- it:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	select {
+	case p.items <- it:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// entryOf is what is kept of an entry besides its content.
+func entryOf(e sources.Entry) format.Entry {
+	return format.Entry{
+		Path: e.Path, Type: format.EntryType(e.Type), Mode: e.Mode & 0o7777, ModTime: e.ModTime.UnixNano(),
+		HasOwner: e.HasOwner, UID: e.UID, GID: e.GID, Target: e.Target, Category: e.Category,
+		ChangeNS: e.ChangeNS, Inode: e.Inode, DiskID: e.Device,
+	}
+}
+
+// link recognises a second name of a file that was seen already. The group's
+// number comes from its first path, so that it stays the same from snapshot to
+// snapshot.
+func (p *pipeline) link(it *item) {
+	if it.seen.Type != sources.File || it.seen.Links < 2 || it.seen.Inode == 0 {
+		return
+	}
+	key := linkKey{it.seen.Device, it.seen.Inode}
+	first := p.links[key]
+	if first == nil {
+		p.links[key] = it
+		it.entry.Links = linkGroup(it.seen.Path)
+		return
+	}
+	it.entry.Links, it.sameAs = first.entry.Links, first
+}
+
+func linkGroup(path string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(path))
+	return max(1, binary.BigEndian.Uint64(h.Sum(nil)))
+}
+
+// match finds the entry in the parent, and carries it over if nothing of it
+// was touched since.
+func (p *pipeline) match(it *item) {
+	old := p.parent.find(it.entry.Path)
+	if old == nil {
+		return
+	}
+	it.parent = old
+	if p.t.untouched(old, &it.entry, it.seen) {
+		it.carry()
+		it.sameAs = nil
+	}
+}
+
+// carry takes everything but the local fields from the parent.
+func (it *item) carry() {
+	change, inode, disk := it.entry.ChangeNS, it.entry.Inode, it.entry.DiskID
+	it.old, it.entry = it.parent, it.parent.Entry // with its Sum
+	it.entry.ChangeNS, it.entry.Inode, it.entry.DiskID = change, inode, disk
+}
+
+// unchanged reports whether an entry that was read again is, after all, what
+// the parent has.
+func (p *pipeline) unchanged(it *item) bool {
+	old := it.parent
+	return old != nil && sameAttributes(&old.Entry, &it.entry) && sameXAttrs(old.XAttrs, it.entry.XAttrs) &&
+		old.Unproven == nil && sameContent(old.Content, it.entry.Content) && (old.Content == nil || !p.t.lost(old.Content))
+}
+
+func sameXAttrs(a, b []format.XAttr) bool {
+	return slices.EqualFunc(a, b, func(a, b format.XAttr) bool { return a.Name == b.Name && bytes.Equal(a.Value, b.Value) })
+}
+
+// sameContent compares what chunks two contents are made of, not where those
+// lie.
+func sameContent(a, b *format.Content) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	same := func(a, b []format.Ref) bool {
+		return slices.EqualFunc(a, b, func(a, b format.Ref) bool { return a.ID == b.ID })
+	}
+	return a.Image == b.Image && a.Length == b.Length && a.Depth == b.Depth &&
+		same(a.Refs, b.Refs) && same(a.Layers, b.Layers) && same(a.Kept, b.Kept)
+}
+
+// consume adds items to the tree as they become ready, in order.
+func (p *pipeline) consume(b *repo.TreeBuilder, src *format.SourceTree) error {
+	for it := range p.items {
+		if it.done != nil {
+			<-it.done
+		}
+		if it.err != nil {
+			return it.err
+		}
+		if err := p.add(b, src, it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) error {
+	t := p.t
+	if it.sameAs != nil {
+		it.share()
+	}
+	t.counts.Read += it.read
+	switch {
+	case it.gone:
+		return nil
+	case it.skipped != "":
+		t.skipped = append(t.skipped, format.Remark{Source: p.name, Path: it.entry.Path, Reason: it.skipped})
+		return nil
+	case it.flagged != "":
+		t.flagged = append(t.flagged, format.Remark{Source: p.name, Path: it.entry.Path, Reason: it.flagged})
+		it.entry.ChangeNS, it.entry.Inode = 0, 0 // never carried over: it is read again next time
+	}
+	if it.old != nil {
+		t.meter.add(1, uint64(it.seen.Size))
+	} else {
+		p.fresh(it)
+	}
+	t.count(src, &it.entry)
+	if err := b.Add(it.entry, it.old); err != nil {
+		return fmt.Errorf("back up %s: %w", p.name, err)
+	}
+	return nil
+}
+
+// fresh settles an entry that was not carried over unseen.
+func (p *pipeline) fresh(it *item) {
+	if it.seen.Type != sources.File || it.sameAs != nil {
+		it.entry.XAttrs = xattrsOf(p.view, it.seen)
+	}
+	if p.unchanged(it) {
+		it.carry()
+		return
+	}
+	it.entry.Captured = p.t.seq
+	switch {
+	case it.entry.Type == format.TypeDir:
+	case it.parent != nil && it.parent.Type == format.TypeFile && it.entry.Type == format.TypeFile:
+		p.t.counts.Changed++
+	default:
+		p.t.counts.New++
+	}
+}
+
+// share takes the content of another name of the same file.
+func (it *item) share() {
+	first := it.sameAs
+	it.gone, it.skipped, it.flagged = first.gone, first.skipped, first.flagged
+	it.entry.Content, it.entry.Sum, it.entry.ModTime = first.entry.Content, first.entry.Sum, first.entry.ModTime
+	it.entry.ChangeNS = first.entry.ChangeNS
+}
+
+func xattrsOf(view sources.View, e sources.Entry) []format.XAttr {
+	list, err := view.XAttrs(e)
+	if err != nil {
+		return nil // the file system refuses to tell; the content matters more
+	}
+	var out []format.XAttr
+	for _, a := range list {
+		out = append(out, format.XAttr{Name: a.Name, Value: a.Value})
+	}
+	return out
+}

@@ -1,0 +1,261 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+	"sync"
+
+	"github.com/chatkeep/chatkeep/repo/format"
+)
+
+// batch collects files until enough bytes are wanted, then reads their chunks
+// with few requests and writes them: many small files at a time, or a slice of
+// a large one. All its files are synced together before any gets its name.
+type batch struct {
+	rs     *restorer
+	pieces []piece
+	bytes  uint64
+	whole  []*target // files all of whose pieces are in this batch or earlier
+
+	mu sync.Mutex // guards rs.out and the targets while workers run
+}
+
+// piece is a chunk and where it goes.
+type piece struct {
+	ref  format.Ref
+	file *target
+	at   int64
+}
+
+// target is a file being restored.
+type target struct {
+	full  string
+	temp  string
+	entry format.Entry
+	file  *os.File
+	err   error
+}
+
+const (
+	// batchBytes is how much is read and written between two syncs.
+	batchBytes = 64 << 20
+	batchFiles = 2000
+	// tempSuffix marks files that are not whole yet.
+	tempSuffix = ".chatkeep-tmp"
+)
+
+func newBatch(rs *restorer) *batch { return &batch{rs: rs} }
+
+// add takes one file in. Errors of the file itself are noted; only those that
+// end the restore are returned.
+func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
+	if e.Content.Image {
+		b.rs.fail(full, reasonWrite, format.ErrNewer)
+		return nil
+	}
+	t := &target{full: full, entry: *e}
+	if !b.rs.opt.Overwrite {
+		if _, err := b.rs.dir.Lstat(full); err == nil {
+			b.rs.fail(full, reasonWrite, existsError(full))
+			return nil
+		}
+	}
+	refs, err := b.rs.rd.DataRefs(ctx, e.Content)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		b.rs.fail(full, reasonDamaged, err)
+		return nil
+	}
+	at := int64(0)
+	for _, r := range refs {
+		b.pieces = append(b.pieces, piece{r, t, at})
+		at += int64(r.Length)
+		if b.bytes += r.Length; b.bytes >= batchBytes {
+			if err := b.write(ctx); err != nil {
+				return errors.Join(err, b.discard(t))
+			}
+		}
+	}
+	if at != int64(e.Content.Length) && t.err == nil {
+		t.err = fmt.Errorf("%w: its chunks don't add up", format.ErrMalformed)
+	}
+	b.whole = append(b.whole, t)
+	if len(b.whole) >= batchFiles {
+		return b.end(ctx)
+	}
+	return nil
+}
+
+// write brings the waiting pieces and puts them into their files.
+func (b *batch) write(ctx context.Context) error {
+	parts := b.split()
+	var group sync.WaitGroup
+	for _, part := range parts {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			b.fetch(ctx, part)
+		}()
+	}
+	group.Wait()
+	b.pieces, b.bytes = b.pieces[:0], 0
+	return ctx.Err()
+}
+
+// split divides the pieces among the workers, each a stretch in order.
+func (b *batch) split() [][]piece {
+	n := b.rs.opt.Workers
+	var parts [][]piece
+	for i := range n {
+		if part := b.pieces[len(b.pieces)*i/n : len(b.pieces)*(i+1)/n]; len(part) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+func (b *batch) fetch(ctx context.Context, part []piece) {
+	refs := make([]format.Ref, len(part))
+	for i := range part {
+		refs[i] = part[i].ref
+	}
+	b.rs.rd.Chunks(ctx, refs, func(i int, data []byte, err error) {
+		if err == nil {
+			err = b.writeAt(&part[i], data)
+		}
+		if err != nil {
+			b.failed(part[i].file, err)
+		}
+	})
+}
+
+func (b *batch) failed(t *target, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+func (b *batch) writeAt(p *piece, data []byte) error {
+	f, err := b.open(p.file)
+	if err != nil || f == nil {
+		return err
+	}
+	if _, err := f.WriteAt(data, p.at); err != nil {
+		return err
+	}
+	b.rs.meter.add(0, uint64(len(data)))
+	return nil
+}
+
+// open makes the temporary file the first time it is needed. It returns nil
+// for a file that has failed already.
+func (b *batch) open(t *target) (*os.File, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.file != nil || t.err != nil {
+		return t.file, nil
+	}
+	var err error
+	for n := 0; ; n++ {
+		t.temp = tempName(t.full, n)
+		t.file, err = b.rs.dir.OpenFile(t.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if !errors.Is(err, os.ErrExist) || n == 100 {
+			return t.file, err
+		}
+	}
+}
+
+// tempName is a free name beside the file; a long name would not leave room
+// for a suffix.
+func tempName(full string, n int) string {
+	base := path.Base(full)
+	base = base[:min(len(base), 200)]
+	return path.Join(path.Dir(full), "."+base+strconv.Itoa(n)+tempSuffix)
+}
+
+// flush writes everything that waits.
+func (b *batch) flush() error { return b.end(context.Background()) }
+
+// end writes the pieces, syncs the files of this batch at once, and gives the
+// whole ones their names.
+func (b *batch) end(ctx context.Context) error {
+	if err := b.write(ctx); err != nil {
+		for _, t := range b.whole {
+			err = errors.Join(err, b.discard(t))
+		}
+		return err
+	}
+	for _, t := range b.whole {
+		b.close(t)
+	}
+	if len(b.whole) > 0 {
+		if err := syncTree(b.rs.opt.To); err != nil {
+			return fmt.Errorf("restore: sync %s: %w", b.rs.opt.To, err)
+		}
+	}
+	for _, t := range b.whole {
+		b.name(t)
+	}
+	b.whole = b.whole[:0]
+	return nil
+}
+
+// close ends writing a file; an empty one is made here.
+func (b *batch) close(t *target) {
+	if _, err := b.open(t); err != nil {
+		b.failed(t, err)
+	}
+	if t.file != nil {
+		if err := b.rs.setFileMeta(t); err != nil {
+			b.failed(t, err)
+		}
+		if err := t.file.Close(); err != nil {
+			b.failed(t, err)
+		}
+	}
+}
+
+// name gives a file its name, or removes what failed.
+func (b *batch) name(t *target) {
+	err := t.err
+	if err == nil && b.rs.opt.Overwrite {
+		err = b.vacateFolder(t.full)
+	}
+	if err == nil {
+		err = b.rs.dir.Rename(t.temp, t.full)
+	}
+	if err != nil {
+		if t.temp != "" {
+			_ = b.rs.dir.Remove(t.temp) // the first error is the one to tell
+		}
+		b.rs.fail(t.full, reasonWrite, err)
+		return
+	}
+	b.rs.out.Files++
+	b.rs.out.Bytes += t.entry.Content.Length
+	b.rs.meter.add(1, 0)
+}
+
+// vacateFolder refuses to replace a folder by a file.
+func (b *batch) vacateFolder(full string) error {
+	if info, err := b.rs.dir.Lstat(full); err == nil && info.IsDir() {
+		return existsError(full)
+	}
+	return nil
+}
+
+// discard removes the temporary file of a restore that ends early.
+func (b *batch) discard(t *target) error {
+	if t.file == nil {
+		return nil
+	}
+	return errors.Join(t.file.Close(), b.rs.dir.Remove(t.temp))
+}

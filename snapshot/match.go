@@ -1,0 +1,98 @@
+package snapshot
+
+import (
+	"time"
+
+	"github.com/chatkeep/chatkeep/repo"
+	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/sources"
+)
+
+// matcher reads the parent's entries alongside a walk; both come in tree
+// order, so each is read once and nothing is kept in memory.
+type matcher struct {
+	list    *repo.ListingReader // nil without a parent
+	next    *repo.Listed
+	removed uint64 // files of the parent that the walk did not meet
+}
+
+func newMatcher(old *repo.ListedSource) *matcher {
+	m := &matcher{}
+	if old != nil {
+		m.list = old.Open()
+		m.next = m.list.Next()
+	}
+	return m
+}
+
+// find returns the parent's entry of a path, or nil. Paths must ascend.
+func (m *matcher) find(path string) *repo.Listed {
+	for m.next != nil && format.ComparePaths(m.next.Path, path) < 0 {
+		m.pass()
+	}
+	if m.next == nil || m.next.Path != path {
+		return nil
+	}
+	found := m.next
+	m.next = m.list.Next()
+	return found
+}
+
+func (m *matcher) pass() {
+	if m.next.Type != format.TypeDir {
+		m.removed++
+	}
+	m.next = m.list.Next()
+}
+
+// finish reads the rest and returns how many files are gone.
+func (m *matcher) finish() uint64 {
+	for m.next != nil {
+		m.pass()
+	}
+	if m.list != nil {
+		_ = m.list.Close() // only read
+	}
+	return m.removed
+}
+
+// tick is how coarse a file system's change times may be: a write within one
+// tick of a read can leave the time as it was.
+const tick = 20 * time.Millisecond
+
+// untouched reports whether an entry needs no reading: everything that the
+// system says of it is as it was, it was not written while the parent was
+// being made, and its content is still on the remote.
+func (t *taker) untouched(old *repo.Listed, now *format.Entry, seen sources.Entry) bool {
+	if !sameAttributes(&old.Entry, now) || old.ChangeNS != now.ChangeNS || old.Inode != now.Inode {
+		return false
+	}
+	if now.Type != format.TypeFile {
+		return true
+	}
+	if old.Content == nil || old.Unproven != nil || old.Content.Length != uint64(seen.Size) {
+		return false
+	}
+	if head := t.writer.Head(); head != nil && now.ChangeNS >= head.Time-int64(tick) {
+		return false
+	}
+	return !t.lost(old.Content)
+}
+
+// sameAttributes compares all but the content, the extended attributes and what
+// only this device knows.
+func sameAttributes(a, b *format.Entry) bool {
+	return a.Type == b.Type && a.Mode == b.Mode && a.ModTime == b.ModTime && a.Target == b.Target &&
+		a.HasOwner == b.HasOwner && a.UID == b.UID && a.GID == b.GID && a.Links == b.Links && a.Category == b.Category
+}
+
+func (t *taker) lost(c *format.Content) bool {
+	for _, list := range [][]format.Ref{c.Refs, c.Layers, c.Kept} {
+		for _, r := range list {
+			if t.writer.Lost(r) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,377 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/shirou/gopsutil/v4/disk"
+
+	"github.com/chatkeep/chatkeep/internal/durable"
+	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/repo"
+	"github.com/chatkeep/chatkeep/repo/format"
+)
+
+// RestoreOptions choose what is brought back, and where to.
+type RestoreOptions struct {
+	To         string   // folder; made if it is missing
+	Categories []string // only these; none: all
+	Include    []string // only paths (source/path) that match one of these globs; none: all
+	Overwrite  bool     // replace what is there
+	Workers    int      // 0: 2
+	Progress   func(Progress)
+}
+
+// Restored is what a restore did.
+type Restored struct {
+	Files      uint64
+	Bytes      uint64
+	Downloaded uint64
+	Seconds    float64
+	Failed     []Failure
+	Unproven   []string // of these the last proven content was restored
+}
+
+// Failure is an entry that could not be restored. Damaged ones are missing
+// because of what the remote holds, the others because of this computer.
+type Failure struct {
+	Path    string // source/path
+	Reason  string // a code
+	Err     error
+	Damaged bool
+}
+
+// Codes of reasons and errors.
+const (
+	CodeFileExists = "file_exists"
+	CodeTargetFull = "disk_full_target"
+	CodeNoPath     = "no_such_path"
+	reasonWrite    = "not_written"
+	reasonDamaged  = "damaged"
+	reasonTree     = "names_lost"
+)
+
+// Restore brings the snapshot back as To/source/path. Files are written under
+// temporary names, synced and renamed; nothing is followed out of To, and
+// nothing is overwritten unless asked for. What fails is named, and the rest
+// goes on.
+func Restore(ctx context.Context, r *repo.Repo, s *repo.Snapshot, o RestoreOptions) (*Restored, error) {
+	start := time.Now()
+	if err := validGlobs(o.Include); err != nil {
+		return nil, err
+	}
+	rd, err := r.NewReader(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer rd.Close()
+	root, err := rd.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSpace(o, root); err != nil {
+		return nil, err
+	}
+	if err := durable.MkdirAll(o.To, 0o755); err != nil {
+		return nil, fmt.Errorf("restore: %w", err)
+	}
+	dir, err := os.OpenRoot(o.To)
+	if err != nil {
+		return nil, fmt.Errorf("restore: %w", err)
+	}
+	defer dir.Close()
+	rs := newRestorer(rd, dir, o)
+	for _, src := range root.Sources {
+		if err := rs.source(ctx, src); err != nil {
+			return nil, err
+		}
+	}
+	if err := rs.finish(); err != nil {
+		return nil, err
+	}
+	rs.out.Downloaded, rs.out.Seconds = rd.Downloaded.Load(), time.Since(start).Seconds()
+	if rs.matched == 0 && (len(o.Include) > 0 || len(o.Categories) > 0) && len(rs.out.Failed) == 0 {
+		return nil, hint.New(CodeNoPath, errors.New("restore: nothing in the snapshot matches"), "path", fmt.Sprint(append(o.Include, o.Categories...)))
+	}
+	return &rs.out, nil
+}
+
+func validGlobs(globs []string) error {
+	for _, g := range globs {
+		if !doublestar.ValidatePattern(g) {
+			return hint.New("usage", fmt.Errorf("restore: %q is no pattern", g))
+		}
+	}
+	return nil
+}
+
+// checkSpace refuses a full restore that can't fit. A partial one is not
+// measured beforehand.
+func checkSpace(o RestoreOptions, root *format.Root) error {
+	if len(o.Include) > 0 || len(o.Categories) > 0 {
+		return nil
+	}
+	need := uint64(0)
+	for _, s := range root.Sources {
+		if s.Tree != nil {
+			need += s.Tree.Bytes
+		}
+	}
+	usage, err := disk.Usage(existing(o.To))
+	if err != nil {
+		return nil // some file systems don't tell; the disk will
+	}
+	if usage.Free < need {
+		return hint.New(CodeTargetFull, fmt.Errorf("restore to %s: %d bytes are needed, %d are free", o.To, need, usage.Free),
+			"need", need, "free", usage.Free)
+	}
+	return nil
+}
+
+// existing returns the deepest folder of path that is there.
+func existing(p string) string {
+	for {
+		if _, err := os.Stat(p); err == nil {
+			return p
+		}
+		parent := filepath.Dir(p)
+		if parent == p {
+			return p
+		}
+		p = parent
+	}
+}
+
+// restorer holds what one restore knows.
+type restorer struct {
+	rd      *repo.Reader
+	dir     *os.Root
+	opt     RestoreOptions
+	out     Restored
+	matched uint64
+	batch   *batch
+	links   map[uint64]string // link group → restored path, of the present source
+	later   []laterLink
+	folders []folderMeta // deepest last; set once everything is in them
+	made    map[string]bool
+	meter   meter
+}
+
+type laterLink struct{ from, to string }
+
+type folderMeta struct {
+	path  string
+	entry format.Entry
+}
+
+func newRestorer(rd *repo.Reader, dir *os.Root, o RestoreOptions) *restorer {
+	if o.Workers == 0 {
+		o.Workers = 2
+	}
+	rs := &restorer{rd: rd, dir: dir, opt: o, made: map[string]bool{}}
+	rs.meter.tell = o.Progress
+	rs.batch = newBatch(rs)
+	return rs
+}
+
+// source restores one source of the snapshot.
+func (rs *restorer) source(ctx context.Context, src format.SourceTree) error {
+	rs.links = map[uint64]string{}
+	if rs.opt.Progress != nil && src.Tree != nil {
+		rs.meter.now.TotalFiles += src.Tree.Count
+		rs.meter.now.TotalBytes += src.Tree.Bytes
+	}
+	all := len(rs.opt.Include) == 0 && len(rs.opt.Categories) == 0
+	if all {
+		if err := rs.folder(src.Name); err != nil {
+			return err
+		}
+	}
+	return rs.rd.Walk(ctx, src, nil, func(e *format.Entry, err error) error {
+		full := path.Join(src.Name, e.Path)
+		if err != nil {
+			rs.fail(full, reasonTree, err)
+			return ctx.Err()
+		}
+		if !rs.chosen(full, e) {
+			return nil
+		}
+		rs.matched++
+		return rs.entry(ctx, full, e)
+	})
+}
+
+// chosen reports whether the options ask for an entry. Folders come along with
+// what is in them.
+func (rs *restorer) chosen(full string, e *format.Entry) bool {
+	if len(rs.opt.Categories) > 0 && !slices.Contains(rs.opt.Categories, e.Category) {
+		return false
+	}
+	if len(rs.opt.Include) == 0 {
+		return len(rs.opt.Categories) == 0 || e.Type != format.TypeDir
+	}
+	for _, g := range rs.opt.Include {
+		if Matches(g, full) {
+			return true
+		}
+	}
+	return false
+}
+
+// Matches reports whether a glob means the path source/…: the path itself, a
+// folder above it, or, for a glob without a slash, its last name.
+func Matches(glob, full string) bool {
+	if ok, _ := doublestar.Match(glob, path.Base(full)); ok {
+		return true
+	}
+	for p := full; p != "." && p != "/"; p = path.Dir(p) {
+		if ok, _ := doublestar.Match(glob, p); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (rs *restorer) entry(ctx context.Context, full string, e *format.Entry) error {
+	if e.Unproven != nil {
+		rs.out.Unproven = append(rs.out.Unproven, full)
+	}
+	if err := rs.folder(path.Dir(full)); err != nil {
+		rs.fail(full, reasonWrite, err)
+		return nil
+	}
+	switch e.Type {
+	case format.TypeDir:
+		if err := rs.folder(full); err != nil {
+			rs.fail(full, reasonWrite, err)
+			return nil
+		}
+		rs.folders = append(rs.folders, folderMeta{full, *e})
+		return nil
+	case format.TypeSymlink:
+		rs.symlink(full, e)
+		return nil
+	}
+	if e.Links != 0 {
+		if first, ok := rs.links[e.Links]; ok {
+			rs.later = append(rs.later, laterLink{first, full})
+			return nil
+		}
+		rs.links[e.Links] = full
+	}
+	return rs.batch.add(ctx, full, e)
+}
+
+// folder makes a folder below To. A symlink in the way is not followed.
+func (rs *restorer) folder(p string) error {
+	if p == "." || rs.made[p] {
+		return nil
+	}
+	if err := rs.folder(path.Dir(p)); err != nil {
+		return err
+	}
+	err := rs.dir.Mkdir(p, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		info, serr := rs.dir.Lstat(p)
+		switch {
+		case serr != nil:
+			return serr
+		case !info.IsDir():
+			return hint.New(CodeFileExists, fmt.Errorf("make folder %s: something else has its name", p), "path", p)
+		}
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("make folder %s: %w", p, err)
+	}
+	rs.made[p] = true
+	return nil
+}
+
+func (rs *restorer) symlink(full string, e *format.Entry) {
+	err := rs.vacate(full)
+	if err == nil {
+		err = rs.dir.Symlink(e.Target, full)
+	}
+	if err == nil {
+		err = rs.setLinkMeta(full, e)
+	}
+	if err != nil {
+		rs.fail(full, reasonWrite, err)
+		return
+	}
+	rs.out.Files++
+}
+
+// vacate makes sure that a name is free, or frees it if the user said so.
+func (rs *restorer) vacate(full string) error {
+	info, err := rs.dir.Lstat(full)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !rs.opt.Overwrite || info.IsDir() {
+		return existsError(full)
+	}
+	return rs.dir.Remove(full)
+}
+
+func existsError(full string) error {
+	return hint.New(CodeFileExists, fmt.Errorf("write %s: %w", full, fs.ErrExist), "path", full)
+}
+
+func (rs *restorer) fail(full, reason string, err error) {
+	damaged := repo.Damage(err)
+	switch h := hint.Find(err); {
+	case damaged && reason != reasonTree:
+		reason = reasonDamaged
+	case h != nil && h.Code == CodeFileExists:
+		reason = CodeFileExists
+	}
+	rs.batch.mu.Lock()
+	defer rs.batch.mu.Unlock()
+	rs.out.Failed = append(rs.out.Failed, Failure{full, reason, err, damaged})
+}
+
+// finish writes what is still waiting: the last files, links to them, and the
+// folders' times, which writing into them would have changed.
+func (rs *restorer) finish() error {
+	if err := rs.batch.flush(); err != nil {
+		return err
+	}
+	for _, l := range rs.later {
+		rs.hardLink(l)
+	}
+	for _, f := range slices.Backward(rs.folders) {
+		if err := rs.setMeta(f.path, &f.entry); err != nil {
+			rs.fail(f.path, reasonWrite, err)
+		}
+	}
+	if err := syncTree(rs.opt.To); err != nil {
+		return fmt.Errorf("restore: sync %s: %w", rs.opt.To, err)
+	}
+	slices.SortStableFunc(rs.out.Failed, func(a, b Failure) int { return format.ComparePaths(a.Path, b.Path) })
+	return nil
+}
+
+func (rs *restorer) hardLink(l laterLink) {
+	err := rs.vacate(l.to)
+	if err == nil {
+		err = rs.dir.Link(l.from, l.to)
+	}
+	if err != nil {
+		rs.fail(l.to, reasonWrite, err)
+		return
+	}
+	rs.out.Files++
+}
