@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -65,7 +66,7 @@ const (
 // goes on.
 func Restore(ctx context.Context, r *repo.Repo, s *repo.Snapshot, o RestoreOptions) (*Restored, error) {
 	start := time.Now()
-	if err := validGlobs(o.Include); err != nil {
+	if err := ValidGlobs(o.Include); err != nil {
 		return nil, err
 	}
 	rd, err := r.NewReader(ctx, s)
@@ -104,7 +105,9 @@ func Restore(ctx context.Context, r *repo.Repo, s *repo.Snapshot, o RestoreOptio
 	return &rs.out, nil
 }
 
-func validGlobs(globs []string) error {
+// ValidGlobs returns an error with the code usage if one of the globs is no
+// pattern.
+func ValidGlobs(globs []string) error {
 	for _, g := range globs {
 		if !doublestar.ValidatePattern(g) {
 			return hint.New("usage", fmt.Errorf("restore: %q is no pattern", g))
@@ -229,15 +232,21 @@ func (rs *restorer) chosen(full string, e *format.Entry) bool {
 // Matches reports whether a glob means the path source/…: the path itself, a
 // folder above it, or, for a glob without a slash, its last name.
 func Matches(glob, full string) bool {
-	if ok, _ := doublestar.Match(glob, path.Base(full)); ok {
-		return true
-	}
 	for p := full; p != "." && p != "/"; p = path.Dir(p) {
-		if ok, _ := doublestar.Match(glob, p); ok {
+		if matchesItself(glob, p) {
 			return true
 		}
 	}
 	return false
+}
+
+// matchesItself is Matches without the folders above.
+func matchesItself(glob, full string) bool {
+	if !strings.Contains(glob, "/") {
+		full = path.Base(full)
+	}
+	ok, err := doublestar.Match(glob, full)
+	return ok && err == nil
 }
 
 func (rs *restorer) entry(ctx context.Context, full string, e *format.Entry) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/chatkeep/chatkeep/internal/hint"
@@ -16,6 +17,9 @@ import (
 type TakeOptions struct {
 	// AllowEmpty accepts a source that is suddenly empty.
 	AllowEmpty bool
+	// Only are the accounts to look at; the others keep the state of the last
+	// snapshot. None: all.
+	Only []string
 	// Own are folders of chatkeep itself (state, cache): never part of a
 	// backup.
 	Own []string
@@ -93,10 +97,17 @@ func (t *taker) accounts(ctx context.Context, accounts []sources.Account) error 
 	var refused error
 	kept := 0
 	for _, a := range accounts {
+		if len(t.opt.Only) > 0 && !slices.Contains(t.opt.Only, a.Name()) {
+			if err := t.keepOld(a); err != nil {
+				return err
+			}
+			continue
+		}
 		err := t.account(ctx, a)
 		if errors.Is(err, sources.ErrVanished) || errors.Is(err, sources.ErrEmpty) {
 			refused = err
-			if err := t.keepOld(a, refused); err != nil {
+			t.skipped = append(t.skipped, format.Remark{Source: a.Name(), Path: ".", Reason: whyKept(err)})
+			if err := t.keepOld(a); err != nil {
 				return err
 			}
 			continue
@@ -155,14 +166,16 @@ func cut(list []format.Remark) []format.Remark {
 	return list[:min(len(list), format.MaxRemarks)]
 }
 
-// keepOld carries the last state of a source over whose folder is gone or
-// suddenly empty.
-func (t *taker) keepOld(a sources.Account, cause error) error {
-	reason := ReasonVanished
+// whyKept is the reason why a source keeps its last state.
+func whyKept(cause error) string {
 	if errors.Is(cause, sources.ErrEmpty) {
-		reason = ReasonEmpty
+		return ReasonEmpty
 	}
-	t.skipped = append(t.skipped, format.Remark{Source: a.Name(), Path: ".", Reason: reason})
+	return ReasonVanished
+}
+
+// keepOld carries the last state of a source over.
+func (t *taker) keepOld(a sources.Account) error {
 	old := t.writer.Parent(a.Name())
 	if old == nil || old.Tree == nil {
 		return nil

@@ -224,13 +224,13 @@ func (t *tree) planDatabases() {
 		}
 		t.add(&file{path: path.Join("db_storage", b.path), kind: pageFile, group: group, size: max(size, 4*pageSize)}, month(1))
 	}
-	t.add(&file{path: "db_storage/session/session.db", kind: database, group: "db open", rows: 8000}, month(1))
+	t.add(&file{path: "db_storage/session/session.db", kind: database, group: "db open", rows: 2 * minRows}, month(1))
 }
 
 // accountDay plans what a day brings.
 func (t *tree) accountDay(d dice) {
 	this := t.thisMonth()
-	for range t.o.Daily.Files {
+	for range t.daily.Files {
 		p := accountParts[0]
 		switch n := d.IntN(195); {
 		case n < 18:

@@ -1,7 +1,6 @@
 package madeup
 
 import (
-	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ const exportMonths = 6
 func (t *tree) planExports() {
 	n := func(count float64) int { return max(1, int(count*t.o.Scale)) }
 	d := t.dice("exports")
-	t.add(&file{path: "chats/messages.db", kind: database, group: "talk", rows: 16000}, month(1))
+	t.add(&file{path: "chats/messages.db", kind: database, group: "talk", rows: max(minRows, n(16000))}, month(1))
 	for m := exportMonths; m >= 1; m-- {
 		for i := range n(float64(len(people))) {
 			t.exportTalk(d, people[i%len(people)], m)
@@ -69,7 +68,7 @@ func (t *tree) exportItem(d dice, m time.Time) (*file, time.Time) {
 // repeat plans exact copies and hard links of pictures and files so far.
 func (t *tree) repeat(d dice, copies, links int, dir string) {
 	have := len(t.files)
-	for copies+links > 0 {
+	for tries := 0; copies+links > 0 && tries < 10_000; tries++ {
 		f := t.files[d.IntN(have)]
 		if f.kind != noise || f.busy || f.group == "long" {
 			continue
@@ -87,7 +86,7 @@ func (t *tree) repeat(d dice, copies, links int, dir string) {
 
 // exportsDay plans what a day brings.
 func (t *tree) exportsDay(d dice) {
-	for range t.o.Daily.Files {
+	for range t.daily.Files {
 		t.add(t.exportItem(d, t.thisMonth()))
 	}
 }
@@ -113,4 +112,4 @@ var fileNames = []string{
 	"presentation final (2).pptx", "ticket.pdf", "app-release.apk", "体检报告.pdf", "作业.docx",
 }
 
-var longParts = []string{"关于周末活动安排的补充说明", "以及大家需要准备的东西", "(修改稿)", "第二版", fmt.Sprint("_", 2026)}
+var longParts = []string{"关于周末活动安排的补充说明", "以及大家需要准备的东西", "(修改稿)", "第二版", "_2026"}

@@ -48,7 +48,8 @@ type Options struct {
 	Scale float64 // multiplies how many files there are; 1 is the heaviest user measured
 
 	// Bytes is the wanted size of the whole tree: all but the databases are
-	// made smaller or larger alike to meet it. 0 leaves sizes as they are.
+	// made smaller or larger alike to meet it. The one real database, 1 to
+	// 5 MB, comes on top. 0 leaves sizes as they are.
 	Bytes   int64
 	SizeCap int64 // no file is larger; 0 is no cap
 
@@ -59,7 +60,8 @@ type Options struct {
 	// long, for tests that need only names.
 	MetadataOnly bool
 
-	Daily Daily
+	Days  []Daily // what the first days bring
+	Daily Daily   // what every day after those brings
 }
 
 // Daily is what one day adds.
@@ -71,21 +73,21 @@ type Daily struct {
 
 // Presets. Their sizes are asserted by tests.
 var (
-	// Demo is 290 files and 45 MB of exports, made in less than two seconds.
-	Demo = Options{Shape: Exports, Seed: 1, Scale: 1,
+	// Demo is 290 files and 46 MB of exports, made in less than two seconds.
+	Demo = Options{Shape: Exports, Seed: 1, Scale: 1, Bytes: 42_000_000,
 		Daily: Daily{Files: 15, Bytes: 2 << 20, Messages: 200}}
 	// Tiny is an account of 400 files, none over 8 MiB.
 	Tiny = Options{Shape: Account, Seed: 1, Scale: 0.002, SizeCap: 8 << 20,
 		Daily: Daily{Files: 10, Messages: 40}}
-	// Small is an account of 3,800 files.
-	Small = Options{Shape: Account, Seed: 1, Scale: 0.02,
+	// Small is an account of 3,800 files and 4.3 GB.
+	Small = Options{Shape: Account, Seed: 1, Scale: 0.02, Bytes: 4_300_000_000,
 		Daily: Daily{Files: 20, Messages: 100}}
-	// Medium is an account of 38,000 files.
-	Medium = Options{Shape: Account, Seed: 1, Scale: 0.2,
+	// Medium is an account of 38,000 files and 43 GB.
+	Medium = Options{Shape: Account, Seed: 1, Scale: 0.2, Bytes: 43_000_000_000,
 		Daily: Daily{Files: 60, Messages: 500}}
-	// Heavy is an account of 190,000 files and 230 GB; use it with Sparse or
+	// Heavy is an account of 190,000 files and 215 GB, as measured; use it with Sparse or
 	// MetadataOnly.
-	Heavy = Options{Shape: Account, Seed: 1, Scale: 1,
+	Heavy = Options{Shape: Account, Seed: 1, Scale: 1, Bytes: 215_000_000_000,
 		Daily: Daily{Files: 195, Messages: 2000}}
 	// Bench is an account of 39,000 files and 4.0 GB, a third of it
 	// databases; a day brings 33 MB of media and 1000 messages.
@@ -95,9 +97,9 @@ var (
 
 // Summary counts what was made.
 type Summary struct {
-	Files    int   // names of regular files, hard links among them
-	Dirs     int   // without the root
-	Symlinks int   //
+	Files    int // names of regular files, hard links among them
+	Dirs     int // without the root
+	Symlinks int
 	Bytes    int64 // of Files; a hard link counts again
 
 	// Of a day only:

@@ -1,7 +1,9 @@
 package madeup
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"path"
@@ -17,6 +19,7 @@ type tree struct {
 	names map[string]*file
 	dirs  map[string]*folder
 	today time.Time // zero on day 0
+	daily Daily     // what today brings
 }
 
 // file is one name. What its bytes are follows from kind, key, size and what
@@ -142,18 +145,15 @@ func (t *tree) linkTo(f *file, name string) {
 	l.link, l.mode, l.mtime = f, f.mode, f.mtime
 }
 
-// fit makes sizes smaller or larger until the wanted total is met.
+// fit makes sizes smaller or larger until the wanted total is met. Without
+// caps the first step meets it.
 func (t *tree) fit() {
 	factor := 1.0
 	if t.o.Bytes > 0 {
-		low, high := 0.0, 100.0
-		for range 50 {
-			factor = (low + high) / 2
-			if t.total(factor) > t.o.Bytes {
-				high = factor
-			} else {
-				low = factor
-			}
+		fixed := t.total(0)
+		for range 6 {
+			step := float64(t.o.Bytes-fixed) / float64(max(1, t.total(factor)-fixed))
+			factor = min(100, max(0, factor*step))
 		}
 	}
 	for _, f := range t.files {
@@ -162,6 +162,7 @@ func (t *tree) fit() {
 	}
 }
 
+// total is the size of the tree if all but databases shrink by factor.
 func (t *tree) total(factor float64) (sum int64) {
 	for _, f := range t.files {
 		sum += t.fitted(f, factor)
@@ -214,7 +215,7 @@ const (
 // another from 1.
 func (t *tree) advance(day int) []change {
 	d := t.dice("day", fmt.Sprint(day))
-	t.today = firstDay.AddDate(0, 0, day-1)
+	t.today, t.daily = firstDay.AddDate(0, 0, day-1), t.o.day(day)
 	born := len(t.files)
 	switch t.o.Shape {
 	case Account:
@@ -231,6 +232,14 @@ func (t *tree) advance(day int) []change {
 	return append(out, t.tidy(d, day, born)...)
 }
 
+// day says what a day brings; the first is 1.
+func (o *Options) day(n int) Daily {
+	if n <= len(o.Days) {
+		return o.Days[n-1]
+	}
+	return o.Daily
+}
+
 // now returns some time of today.
 func (t *tree) now(d dice) int64 { return t.today.UnixNano() + d.Int64N(int64(24*time.Hour)) }
 
@@ -243,7 +252,7 @@ func (t *tree) thisMonth() time.Time {
 func (t *tree) fitDay(born int) {
 	all := *t
 	all.files = t.files[born:]
-	all.o.Bytes = t.o.Daily.Bytes
+	all.o.Bytes = t.daily.Bytes
 	all.fit()
 }
 
@@ -255,7 +264,7 @@ func (t *tree) messages(d dice, day int) (out []change) {
 		case (f.kind == jsonText || f.kind == lineText) && f.group == "talk":
 			texts = append(texts, f)
 		case f.kind == database:
-			f.rows += t.o.Daily.Messages
+			f.rows += t.daily.Messages
 			f.mtime = t.now(d) // its folder didn't change
 			out = append(out, change{rebuild, f, "", day})
 		case f.kind == pageFile && !t.o.MetadataOnly && t.writePages(f, d, day):
@@ -263,7 +272,7 @@ func (t *tree) messages(d dice, day int) (out []change) {
 			out = append(out, change{repage, f, "", day})
 		}
 	}
-	for i := range min(len(texts), t.o.Daily.Messages/20) {
+	for i := range min(len(texts), t.daily.Messages/20) {
 		f := texts[len(texts)-1-i] // the newest months come last
 		n := segment{day, 1500 + d.Int64N(3000)}
 		f.days = append(f.days, n)
@@ -279,7 +288,7 @@ func (t *tree) messages(d dice, day int) (out []change) {
 func (t *tree) writePages(f *file, d dice, day int) bool {
 	perMessage := pagesPerMessage[f.group]
 	have := f.size / pageSize
-	changed := min(int64(float64(t.o.Daily.Messages)*perMessage), have)
+	changed := min(int64(float64(t.daily.Messages)*perMessage), have)
 	if changed == 0 {
 		return false
 	}
@@ -352,8 +361,16 @@ func (s *Summary) count(t *tree, f *file) {
 // dice are the random numbers behind one decision, by its name.
 type dice struct{ *rand.Rand }
 
+// dice are rolled for every file of a large tree, so they are of a simpler
+// kind than the stream of a content.
 func (t *tree) dice(name ...string) dice {
-	return dice{rand.New(t.stream("plan/" + strings.Join(name, "/")))}
+	h := fnv.New128a()
+	for _, part := range name {
+		h.Write([]byte(part))
+		h.Write([]byte{0})
+	}
+	sum := h.Sum(nil)
+	return dice{rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum)^t.o.Seed, binary.BigEndian.Uint64(sum[8:])))}
 }
 
 // lognormal returns a size with this median, and a spread of sigma.

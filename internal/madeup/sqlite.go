@@ -21,6 +21,7 @@ const (
 	interiorTable  = 0x05
 	leavesPerGroup = 64
 	saidRoot       = 3
+	minRows        = 2000 // for two groups: an interior page needs two children
 )
 
 const (
@@ -43,7 +44,7 @@ func (t *tree) databaseBytes(f *file) []byte {
 // buildDatabase writes the messages, and the newest of each talk.
 func buildDatabase(rows []row, newest []int64) []byte {
 	leaves := balance(pack(rows))
-	db := make([]byte, 3*pageSize)
+	db := make([]byte, 3*pageSize, (len(leaves)+len(leaves)/leavesPerGroup+4)*pageSize)
 	var root []row // the last row of each group, with its page number as body
 	for len(leaves) > 0 {
 		n := min(leavesPerGroup, len(leaves))

@@ -185,7 +185,7 @@ print(db.execute("pragma integrity_check").fetchall(), db.execute("select count(
       db.execute("select count(*) from talk join said on said.id = newest and said.talk = talk.id").fetchone(),
       db.execute("select min(length(body)) > 0, max(at) > min(at), count(thumbnail) > 100 from said").fetchone())`
 		out, err := exec.Command("python3", "-c", script, filepath.Join(dir, "chats/messages.db")).CombinedOutput()
-		want := fmt.Sprintf("[('ok',)] (%d, %d) (%d,) (1, 1, 1)", 16000+200*day, len(people), len(people))
+		want := fmt.Sprintf("[('ok',)] (%d, %d) (%d,) (1, 1, 1)", 4000+200*day, len(people), len(people))
 		if got := strings.TrimSpace(string(out)); err != nil || got != want {
 			t.Fatalf("day %d: SQLite says %s (%v), want %s", day, got, err, want)
 		}
@@ -194,5 +194,5 @@ print(db.execute("pragma integrity_check").fetchall(), db.execute("select count(
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkDatabase(t, db, 16400)
+	checkDatabase(t, db, 4400)
 }

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/internal/i18n"
+)
+
+// app is one run of the program.
+type app struct {
+	args   []string
+	out    io.Writer // results
+	notes  io.Writer // everything else
+	getenv func(string) string
+	say    func(key string, values ...any) string
+
+	config string
+	json   bool
+	code   int  // exit code of a command that did its work
+	silent bool // the command has printed its JSON document
+}
+
+func newApp(args []string) *app {
+	lang := i18n.Match(langFlag(args), os.Getenv("CHATKEEP_LANG"), os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
+	return &app{args: args, out: os.Stdout, notes: os.Stderr, getenv: os.Getenv, say: i18n.For(lang).Say, json: jsonFlag(args)}
+}
+
+// langFlag finds --lang before flags are parsed: their descriptions depend on
+// it.
+func langFlag(args []string) string {
+	for i, arg := range args {
+		if arg == "--lang" && i+1 < len(args) {
+			return args[i+1]
+		}
+		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// jsonFlag tells how to report an error in the flags themselves.
+func jsonFlag(args []string) bool {
+	for _, arg := range args {
+		if arg == "--json" || arg == "--json=true" {
+			return true
+		}
+	}
+	return false
+}
+
+// execute runs the command and returns the exit code.
+func (a *app) execute(ctx context.Context) int {
+	root := a.root()
+	root.SetArgs(a.args)
+	root.SetOut(a.out)
+	root.SetErr(a.notes)
+	if err := root.ExecuteContext(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return a.fail(err)
+	}
+	return a.code
+}
+
+// root builds the commands.
+func (a *app) root() *cobra.Command {
+	cobra.EnableCommandSorting = false
+	root := &cobra.Command{
+		Use:           "chatkeep",
+		Short:         a.say("cmd.root"),
+		Long:          a.say("cmd.root") + "\n\n" + a.say("cmd.root.more"),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          a.unknownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.SetUsageTemplate(a.usageTemplate())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	f := root.PersistentFlags()
+	f.StringVar(&a.config, "config", "", a.say("flag.config"))
+	f.BoolVar(&a.json, "json", false, a.say("flag.json"))
+	f.String("lang", "", a.say("flag.lang"))
+	f.BoolP("help", "h", false, a.say("flag.help"))
+	root.PersistentPreRunE = a.checkLang
+	root.AddCommand(a.demoCommand(), a.initCommand(), a.backupCommand(), a.snapshotsCommand(), a.lsCommand(),
+		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.verifyCommand(), a.configCommand(), a.versionCommand())
+	return root
+}
+
+func (a *app) checkLang(c *cobra.Command, _ []string) error {
+	lang, err := c.Flags().GetString("lang")
+	if err == nil && lang != "" && !i18n.Known(lang) {
+		err = usageError(fmt.Errorf("--lang %s: %s", lang, strings.Join(i18n.Languages(), ", ")))
+	}
+	return err
+}
+
+func (a *app) unknownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	known := c.SuggestionsFor(args[0])
+	text := a.say("usage.unknown_command", "name", args[0])
+	if len(known) > 0 {
+		text += " " + a.say("config.nearest", "nearest", known[0])
+	}
+	return usageError(errors.New(text))
+}
+
+// exactly accepts a number of arguments, and names what is missing.
+func (a *app) exactly(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usageError(errors.New(a.say("usage.missing", "name", names[len(args)])))
+		}
+		return a.atMost(len(names))(nil, args)
+	}
+}
+
+func (a *app) atMost(n int) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usageError(errors.New(a.say("usage.too_many", "name", args[n])))
+		}
+		return nil
+	}
+}
+
+func usageError(err error) error { return hint.New("usage", err) }
+
+// usageTemplate is cobra's help in the user's language.
+func (a *app) usageTemplate() string {
+	return a.say("help.usage") + `{{if .Runnable}}
+  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} ` + a.say("help.command") + `{{end}}{{if .HasAvailableSubCommands}}
+
+` + a.say("help.commands") + `{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding }} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+` + a.say("help.flags") + `
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+` + a.say("help.global") + `
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+`
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chatkeep/chatkeep/config"
+	"github.com/chatkeep/chatkeep/repo"
+	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/snapshot"
+)
+
+type backupFlags struct {
+	sources    []string
+	allowEmpty bool
+	dryRun     bool
+}
+
+func (a *app) backupCommand() *cobra.Command {
+	var f backupFlags
+	c := &cobra.Command{
+		Use: "backup", Short: a.say("cmd.backup"), Args: a.atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error { return a.backup(c.Context(), f) },
+	}
+	c.Flags().StringArrayVar(&f.sources, "source", nil, a.say("flag.source"))
+	c.Flags().BoolVar(&f.allowEmpty, "allow-empty", false, a.say("flag.allow_empty"))
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, a.say("flag.dry_run"))
+	return c
+}
+
+// backup makes one snapshot now.
+func (a *app) backup(ctx context.Context, f backupFlags) error {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	taken, alarms, err := a.take(ctx, cfg, f)
+	if err != nil {
+		return err
+	}
+	a.tellBackup(taken, f.dryRun)
+	return a.document(backupDocument(taken, a.remarks("backup.flagged", taken.Flagged), a.remarks("backup.skipped", taken.Skipped), a.alarms(alarms)))
+}
+
+// take opens everything, and makes the snapshot.
+func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags) (*snapshot.Taken, []repo.Alarm, error) {
+	remote, err := openRemote(ctx, cfg.Remote)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := accounts(ctx, cfg, nil)
+	if err == nil {
+		err = unknownSource(cfg, f.sources)
+	}
+	if err == nil {
+		err = checkPlaces(remote, list)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, remote.Close())
+	}
+	o, err := a.openDevice(ctx, remote)
+	if err != nil {
+		return nil, nil, errors.Join(err, remote.Close())
+	}
+	defer o.Close()
+	w, err := o.NewWriter(ctx, repo.WriterOptions{PackSize: int64(cfg.Remote.PackSize), DryRun: f.dryRun, Client: client()})
+	if err != nil {
+		return nil, nil, err
+	}
+	bar := a.progress("progress.backup")
+	taken, err := snapshot.Take(ctx, w, list, snapshot.TakeOptions{
+		AllowEmpty: f.allowEmpty, DryRun: f.dryRun, Only: f.sources, Own: a.own(), Progress: bar.tell()})
+	bar.end()
+	err = errors.Join(err, w.Close())
+	return taken, o.Alarms(), err
+}
+
+// own are the folders of chatkeep itself.
+func (a *app) own() (dirs []string) {
+	for _, find := range []func(func(string) string) (string, error){config.StateDir, config.CacheDir} {
+		if dir, err := find(a.getenv); err == nil {
+			dirs = append(dirs, realPath(dir))
+		}
+	}
+	return dirs
+}
+
+func (a *app) tellBackup(t *snapshot.Taken, dryRun bool) {
+	c := &t.Counts
+	if dryRun {
+		a.tell("backup.dry_run", "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed), "bytes", size(c.NewBytes), "upload", size(c.Uploaded))
+		return
+	}
+	a.tell("backup.done", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
+	a.detail("backup.files", "files", count(c.Files), "bytes", size(c.Bytes), "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed))
+	a.detail("backup.cost", "read", size(c.Read), "uploaded", size(c.Uploaded), "objects", c.Objects, "seconds", seconds(t.Seconds))
+}
+
+type filesJSON struct {
+	Total   uint64 `json:"total"`
+	New     uint64 `json:"new"`
+	Changed uint64 `json:"changed"`
+	Removed uint64 `json:"removed"`
+}
+
+type bytesJSON struct {
+	Source   uint64 `json:"source"`
+	Read     uint64 `json:"read"`
+	New      uint64 `json:"new"`
+	Uploaded uint64 `json:"uploaded"`
+}
+
+type backupJSON struct {
+	Snapshot string    `json:"snapshot"`
+	Sequence uint64    `json:"sequence"`
+	Partial  bool      `json:"partial"`
+	Files    filesJSON `json:"files"`
+	Bytes    bytesJSON `json:"bytes"`
+	Objects  uint64    `json:"objects"`
+	Seconds  float64   `json:"seconds"`
+	Flagged  []remark  `json:"flagged"`
+	Skipped  []remark  `json:"skipped"`
+	Alarms   []alarm   `json:"alarms"`
+}
+
+func backupDocument(t *snapshot.Taken, flagged, skipped []remark, alarms []alarm) backupJSON {
+	d := backupJSON{Files: filesOf(&t.Counts), Bytes: bytesOf(&t.Counts), Objects: t.Counts.Objects, Seconds: t.Seconds,
+		Flagged: flagged, Skipped: skipped, Alarms: alarms}
+	if t.Snapshot != nil {
+		d.Snapshot, d.Sequence, d.Partial = t.Snapshot.Name.Digest.String(), t.Snapshot.Seq, t.Snapshot.Partial
+	}
+	return d
+}
+
+func filesOf(c *format.Counts) filesJSON { return filesJSON{c.Files, c.New, c.Changed, c.Removed} }
+
+func bytesOf(c *format.Counts) bytesJSON { return bytesJSON{c.Bytes, c.Read, c.NewBytes, c.Uploaded} }

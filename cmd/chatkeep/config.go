@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/chatkeep/chatkeep/config"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: a.say("cmd.config"), Args: a.unknownCommand,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(
+		&cobra.Command{Use: "check", Short: a.say("cmd.config.check"), Args: a.atMost(0),
+			RunE: func(*cobra.Command, []string) error { return a.configCheck() }},
+		&cobra.Command{Use: "show", Short: a.say("cmd.config.show"), Args: a.atMost(0),
+			RunE: func(*cobra.Command, []string) error { return a.configShow() }},
+		&cobra.Command{Use: "schema", Short: a.say("cmd.config.schema"), Args: a.atMost(0),
+			RunE: func(*cobra.Command, []string) error { return a.configSchema() }},
+		&cobra.Command{Use: "example", Short: a.say("cmd.config.example"), Args: a.atMost(0),
+			RunE: func(*cobra.Command, []string) error { return a.configExample() }},
+	)
+	return c
+}
+
+func (a *app) configCheck() error {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	if _, err := accounts(context.Background(), cfg, nil); err != nil {
+		return err
+	}
+	a.tell("config.ok", "path", cfg.File())
+	return a.document(map[string]any{"file": cfg.File(), "ok": true})
+}
+
+// configShow prints the configuration in effect.
+func (a *app) configShow() error {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	text := cfg.YAML()
+	a.printf("%s", text)
+	return a.yamlDocument(text)
+}
+
+func (a *app) configSchema() error {
+	if !a.json {
+		_, err := a.out.Write(append(config.Schema(), '\n'))
+		return err
+	}
+	return a.document(json.RawMessage(config.Schema()))
+}
+
+func (a *app) configExample() error {
+	a.printf("%s", config.Example)
+	return a.yamlDocument(config.Example)
+}
+
+// yamlDocument prints YAML as the JSON it means.
+func (a *app) yamlDocument(text []byte) error {
+	var v any
+	if err := yaml.Unmarshal(text, &v); err != nil {
+		return err
+	}
+	return a.document(v)
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chatkeep/chatkeep/config"
+	"github.com/chatkeep/chatkeep/crypto"
+	"github.com/chatkeep/chatkeep/internal/durable"
+	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/providers"
+	"github.com/chatkeep/chatkeep/providers/cloud"
+	"github.com/chatkeep/chatkeep/repo"
+	"github.com/chatkeep/chatkeep/sources"
+	"github.com/chatkeep/chatkeep/sources/folder"
+)
+
+// place says where a command finds the repository and its key.
+type place struct {
+	remote   string // --remote
+	identity string // --identity
+}
+
+// flags adds what every reading command takes.
+func (p *place) flags(a *app, c *cobra.Command) {
+	c.Flags().StringVar(&p.remote, "remote", "", a.say("flag.remote"))
+	c.Flags().StringVar(&p.identity, "identity", "", a.say("flag.identity"))
+}
+
+// opened is an open repository with what must be closed after it.
+type opened struct {
+	*repo.Repo
+	state *repo.State
+}
+
+// Close ends the use of the repository and gives up the state folder.
+func (o *opened) Close() error {
+	err := o.Repo.Close()
+	if o.state != nil {
+		err = errors.Join(err, o.state.Close())
+	}
+	return err
+}
+
+// loadConfig reads the configuration.
+func (a *app) loadConfig() (*config.Config, error) {
+	return config.Load(config.Locate(a.config, a.getenv))
+}
+
+// openRemote opens a configured place, with retries and verification above it.
+func openRemote(ctx context.Context, r config.Remote) (providers.Remote, error) {
+	remote, err := cloud.Open(ctx, providers.Place{Type: string(r.Type), Path: r.Folder}, cloud.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return providers.Reliable(remote, providers.RetryOptions{}), nil
+}
+
+// remoteFor is the remote of --remote, or the configured one.
+func (a *app) remoteFor(p place) (config.Remote, error) {
+	if p.remote != "" {
+		return config.ParseRemote(p.remote)
+	}
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return config.Remote{}, err
+	}
+	return cfg.Remote, nil
+}
+
+// open opens the repository for reading: with --identity from nothing but the
+// remote, else as this device.
+func (a *app) open(ctx context.Context, p place) (*opened, error) {
+	where, err := a.remoteFor(p)
+	if err != nil {
+		return nil, err
+	}
+	remote, err := openRemote(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	o, err := a.openOn(ctx, remote, p)
+	if err != nil {
+		return nil, errors.Join(err, remote.Close())
+	}
+	return o, nil
+}
+
+func (a *app) openOn(ctx context.Context, remote providers.Remote, p place) (*opened, error) {
+	if p.identity != "" {
+		key, err := readIdentity(p.identity)
+		if err != nil {
+			return nil, err
+		}
+		r, err := repo.Open(ctx, remote, repo.Options{Recovery: key})
+		if err != nil {
+			return nil, err
+		}
+		return &opened{Repo: r}, nil
+	}
+	return a.openDevice(ctx, remote)
+}
+
+// openDevice opens the repository with this device's own keys.
+func (a *app) openDevice(ctx context.Context, remote providers.Remote) (*opened, error) {
+	dir, err := config.StateDir(a.getenv)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := config.CacheDir(a.getenv)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, hint.New(repo.CodeNoKey, fmt.Errorf("open repository %s: this device has no keys", remote))
+	}
+	state, err := repo.OpenState(dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := repo.Open(ctx, remote, repo.Options{State: state, Cache: cache})
+	if err != nil {
+		return nil, errors.Join(err, state.Close())
+	}
+	return &opened{r, state}, nil
+}
+
+// readIdentity reads a recovery key from a file only its owner can read, or
+// from stdin for "-".
+func readIdentity(path string) (*crypto.Identity, error) {
+	var b []byte
+	var err error
+	if path == "-" {
+		b, err = io.ReadAll(io.LimitReader(os.Stdin, 64<<10))
+	} else {
+		b, err = durable.ReadSecret(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	for line := range bytes.Lines(b) {
+		if text := strings.TrimSpace(string(line)); text != "" && !strings.HasPrefix(text, "#") {
+			id, err := crypto.ParseIdentity(text)
+			if err != nil {
+				return nil, hint.New("bad_key", fmt.Errorf("read key %s: %w", path, err), "path", path)
+			}
+			return id, nil
+		}
+	}
+	return nil, hint.New("bad_key", fmt.Errorf("read key %s: it is empty", path), "path", path)
+}
+
+// accounts turns the configured sources into what Take wants.
+func accounts(ctx context.Context, cfg *config.Config, only []string) ([]sources.Account, error) {
+	var list []sources.Account
+	for i, s := range cfg.Sources {
+		if len(only) > 0 && !contains(only, s.Name) {
+			continue
+		}
+		src, err := folder.New(folder.Options{Name: s.Name, Root: s.Folder, Include: s.Include, Exclude: s.Exclude, MaxFileSize: int64(s.MaxFileSize)})
+		if err != nil {
+			return nil, hint.New(config.CodeBad, cfg.At(fmt.Sprintf("sources[%d]", i), err))
+		}
+		found, err := src.Accounts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, unknownSource(cfg, only)
+}
+
+func unknownSource(cfg *config.Config, only []string) error {
+	for _, name := range only {
+		known := false
+		for _, s := range cfg.Sources {
+			known = known || s.Name == name
+		}
+		if !known {
+			return hint.New("no_such_source", fmt.Errorf("back up %s: no source of that name", name), "source", name)
+		}
+	}
+	return nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// checkPlaces refuses a remote that lies inside a source: the backup would
+// back itself up, and grow with every run.
+func checkPlaces(remote providers.Remote, list []sources.Account) error {
+	local := remote.Traits().LocalPath
+	if local == "" {
+		return nil
+	}
+	for _, acc := range list {
+		if inside(local, acc.Root()) {
+			return hint.New("remote_inside_source", fmt.Errorf("back up %s: %s lies inside it", acc.Root(), local))
+		}
+	}
+	return nil
+}
+
+// inside reports whether path is dir or lies in it, whatever symlinks lead
+// there. Neither needs to exist.
+func inside(path, dir string) bool {
+	path, dir = realPath(path), realPath(dir)
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// realPath resolves symlinks as far as the path exists.
+func realPath(p string) string {
+	p, err := filepath.Abs(p)
+	if err != nil {
+		return p
+	}
+	if real, err := filepath.EvalSymlinks(p); err == nil {
+		return real
+	}
+	parent := filepath.Dir(p)
+	if parent == p {
+		return p
+	}
+	return filepath.Join(realPath(parent), filepath.Base(p))
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// sourceName is what chatkeep calls the chats: the first folder of a restore.
+const sourceName = "chats"
+
+// program is one that makes backups, and how it does each step. Every command
+// is quiet and has the settings the program comes with.
+type program struct {
+	name    string
+	version string
+	repo    string   // its repository, whose growth counts
+	caches  []string // what is removed before a cold start
+	setup   []command
+	backup  func(n int) command // the n-th of a repository, from 1
+	restore func(to string) command
+	one     func(file, to string) command
+	verify  command
+}
+
+// programs returns chatkeep and the peers that are there, and names those
+// that are not.
+func (o *options) programs(ctx context.Context) (list []program, missing []string, err error) {
+	ours, err := o.ours(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	list = []program{ours}
+	for _, peer := range []struct {
+		name string
+		make func(path string) program
+	}{{"restic", o.restic}, {"borg", o.borg}} {
+		path, err := exec.LookPath(peer.name)
+		if err != nil {
+			missing = append(missing, peer.name)
+			continue
+		}
+		p := peer.make(path)
+		p.name, p.version = peer.name, version(ctx, path)
+		list = append(list, p)
+	}
+	return list, missing, nil
+}
+
+// version is the first line a peer says when asked.
+func version(ctx context.Context, path string) string {
+	for _, ask := range []string{"--version", "version"} {
+		if b, err := exec.CommandContext(ctx, path, ask).Output(); err == nil {
+			line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+			return line
+		}
+	}
+	return "unknown version"
+}
+
+// ours builds chatkeep as it is shipped.
+func (o *options) ours(ctx context.Context) (program, error) {
+	binary := o.chatkeep
+	if binary == "" {
+		binary = o.path("bin", "chatkeep")
+		build := command{args: []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/chatkeep/chatkeep/cmd/chatkeep"}}
+		if err := must(ctx, build); err != nil {
+			return program{}, fmt.Errorf("build chatkeep: %w", err)
+		}
+	}
+	binary, err := filepath.Abs(binary)
+	if err != nil {
+		return program{}, err
+	}
+	home := func(elem ...string) string { return o.path(append([]string{"chatkeep"}, elem...)...) }
+	if err := os.MkdirAll(home(), 0o700); err != nil {
+		return program{}, err
+	}
+	repo, key := home("repository"), home("recovery.txt")
+	yaml := fmt.Sprintf("device: bench\nsources:\n  - name: %s\n    folder: %q\nremote: {type: local, folder: %q}\n", sourceName, o.chatsDir(), repo)
+	if err := os.WriteFile(home("chatkeep.yaml"), []byte(yaml), 0o600); err != nil {
+		return program{}, err
+	}
+	env := []string{"CHATKEEP_CONFIG=" + home("chatkeep.yaml"), "CHATKEEP_STATE=" + home("state"), "CHATKEEP_CACHE=" + home("cache"), "CHATKEEP_LANG=en"}
+	do := func(args ...string) command { return command{args: append([]string{binary}, args...), env: env} }
+	// A cold start has nothing but the key: neither config, state nor cache.
+	bare := []string{"CHATKEEP_CONFIG=" + home("none.yaml"), "CHATKEEP_STATE=" + home("none"), "CHATKEEP_CACHE=" + home("nocache"), "CHATKEEP_LANG=en"}
+	restore := func(to string, more ...string) command {
+		args := []string{binary, "restore", "latest", "--remote", "local:" + repo, "--identity", key, "--to", to, "--json"}
+		return command{args: append(args, more...), env: bare}
+	}
+	return program{
+		name: "chatkeep", version: version(ctx, binary), repo: repo, caches: []string{home("none"), home("nocache")},
+		setup:   []command{do("init", "--recovery-out", key, "--json")},
+		backup:  func(int) command { return do("backup", "--json") },
+		restore: func(to string) command { return restore(to) },
+		one:     func(file, to string) command { return restore(to, "--include", sourceName+"/"+file) },
+		verify:  do("verify", "--json"),
+	}, nil
+}
+
+// restic compresses only in the second version of its repository.
+func (o *options) restic(path string) program {
+	home := func(elem ...string) string { return o.path(append([]string{"restic"}, elem...)...) }
+	env := []string{"RESTIC_REPOSITORY=" + home("repository"), "RESTIC_PASSWORD=bench", "RESTIC_CACHE_DIR=" + home("cache")}
+	do := func(args ...string) command {
+		return command{args: append([]string{path, "--quiet"}, args...), env: env}
+	}
+	chats := o.chatsDir()
+	return program{
+		repo: home("repository"), caches: []string{home("cache")},
+		setup:   []command{do("init", "--repository-version", "2")},
+		backup:  func(int) command { return do("backup", "--compression", "auto", chats) },
+		restore: func(to string) command { return do("restore", "latest", "--target", to) },
+		one: func(file, to string) command {
+			return do("--no-cache", "restore", "latest", "--target", to, "--include", filepath.Join(chats, filepath.FromSlash(file)))
+		},
+		verify: do("check"),
+	}
+}
+
+func (o *options) borg(path string) program {
+	home := func(elem ...string) string { return o.path(append([]string{"borg"}, elem...)...) }
+	repo := home("repository")
+	env := []string{"BORG_BASE_DIR=" + home("base"), "BORG_PASSPHRASE=bench", "BORG_RELOCATED_REPO_ACCESS_IS_OK=yes",
+		"BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes"}
+	do := func(dir string, args ...string) command {
+		return command{args: append([]string{path}, args...), env: env, dir: dir}
+	}
+	last := 0
+	archive := func() string { return fmt.Sprintf("%s::%d", repo, last) }
+	return program{
+		repo: repo, caches: []string{home("base")},
+		setup: []command{do("", "init", "--encryption", "repokey-blake2", "--make-parent-dirs", repo)},
+		backup: func(n int) command {
+			last = n
+			return do(o.chatsDir(), "create", "--compression", "lz4", archive(), ".")
+		},
+		restore: func(to string) command { return do(to, "extract", archive()) },
+		one:     func(file, to string) command { return do(to, "extract", archive(), file) },
+		verify:  do("", "check", "--repository-only", repo),
+	}
+}

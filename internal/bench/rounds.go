@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/chatkeep/chatkeep/internal/madeup"
+)
+
+// The rows of the table, in the order they are measured.
+const (
+	rowFirst   = "first backup"
+	rowSame    = "nothing changed"
+	rowDay     = "a day: messages and media"
+	rowHour    = "an hour: 40 messages"
+	rowRestore = "full restore"
+	rowOne     = "one 100 KB file, cold start"
+	rowVerify  = "verify without data"
+	rowWalk    = "walk the tree"
+)
+
+var rows = []string{rowFirst, rowSame, rowDay, rowHour, rowRestore, rowOne, rowVerify, rowWalk}
+
+// Programs that are no backup: what a step costs at least.
+const (
+	copyProgram = "cp -a"
+	walkProgram = "find"
+)
+
+// key is one cell of the table: a row and a program.
+type key struct{ row, program string }
+
+// run is everything that was measured.
+type results struct {
+	cells  map[key][]usage // one per round
+	day    madeup.Summary
+	hour   madeup.Summary
+	failed []string // what ended badly, and what it said
+}
+
+// compare measures all programs and prints the table and the targets.
+func (o *options) compare(ctx context.Context, out, log io.Writer) error {
+	res := &results{cells: map[key][]usage{}}
+	var list []program
+	for n := range o.rounds {
+		if n > 0 {
+			if err := o.clear(); err != nil {
+				return err
+			}
+		}
+		var missing []string
+		var err error
+		if list, missing, err = o.programs(ctx); err != nil {
+			return err
+		}
+		if n == 0 {
+			o.introduce(out, list, missing)
+		}
+		r := &round{options: o, ctx: ctx, log: log, results: res, list: list}
+		if err := r.all(); err != nil {
+			return err
+		}
+	}
+	names := append(names(list), copyProgram, walkProgram)
+	table(out, res.medians(), names)
+	targets(out, res, o.full())
+	for _, f := range res.failed {
+		fmt.Fprintln(out, "ended badly:", f)
+	}
+	return nil
+}
+
+// full reports whether this is the size the targets were set for.
+func (o *options) full() bool { return o.preset == "bench" && o.scale == 1 }
+
+// clear removes what a round left, but the built binary.
+func (o *options) clear() error {
+	var failed error
+	for _, dir := range []string{"chats", "chatkeep", "restic", "borg"} {
+		failed = errors.Join(failed, removeAll(o.path(dir)))
+	}
+	return failed
+}
+
+func names(list []program) (names []string) {
+	for _, p := range list {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+func (o *options) introduce(out io.Writer, list []program, missing []string) {
+	fmt.Fprintf(out, "%s of made-up chats (preset %s, scale %g), %d round(s), %d CPUs, all read from a warm page cache\n\n",
+		size(o.chats.Bytes), o.preset, o.scale, o.rounds, runtime.NumCPU())
+	for _, p := range list {
+		fmt.Fprintf(out, "- %s: %s\n", p.name, p.version)
+	}
+	for _, m := range missing {
+		fmt.Fprintf(out, "- %s: not there, left out\n", m)
+	}
+	fmt.Fprintln(out)
+}
+
+// round is one pass over all steps.
+type round struct {
+	*options
+	*results
+	ctx     context.Context
+	log     io.Writer
+	list    []program
+	backups int
+}
+
+func (r *round) all() error {
+	if err := r.change(stepMake); err != nil {
+		return err
+	}
+	for _, p := range r.list {
+		for _, c := range p.setup {
+			if err := must(r.ctx, c); err != nil {
+				return fmt.Errorf("set up %s: %w", p.name, err)
+			}
+		}
+	}
+	for _, step := range []func() error{
+		func() error { return r.backup(rowFirst) },
+		func() error { return r.backup(rowSame) },
+		func() error { return r.change(stepDay) },
+		func() error { return r.backup(rowDay) },
+		func() error { return r.change(stepHour) },
+		func() error { return r.backup(rowHour) },
+		r.walk, r.restoreAll, r.restoreOne, r.verify,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if r.day, err = r.summary(stepDay); err == nil {
+		r.hour, err = r.summary(stepHour)
+	}
+	return err
+}
+
+// change makes or changes the chats, in a child.
+func (r *round) change(step string) error {
+	fmt.Fprintf(r.log, "bench: %s: %s\n", time.Now().Format(time.TimeOnly), step)
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return must(r.ctx, command{args: append([]string{self}, r.stepArgs(step)...)})
+}
+
+// measure runs one step of one program and notes what it cost.
+func (r *round) measure(row, program string, c command, check func(*usage) error) error {
+	fmt.Fprintf(r.log, "bench: %s: %s, %s\n", time.Now().Format(time.TimeOnly), row, program)
+	u, said, err := measured(r.ctx, c)
+	if err != nil {
+		return fmt.Errorf("%s, %s: %w", row, program, err)
+	}
+	if u.Exit != 0 {
+		r.failed = append(r.failed, fmt.Sprintf("%s, %s: exit %d: %s", row, program, u.Exit, said))
+	}
+	if check != nil {
+		if err := check(&u); err != nil {
+			return fmt.Errorf("%s, %s: %w", row, program, err)
+		}
+	}
+	k := key{row, program}
+	r.cells[k] = append(r.cells[k], u)
+	return nil
+}
+
+func (r *round) backup(row string) error {
+	r.backups++
+	for _, p := range r.list {
+		before, err := measureDir(p.repo)
+		if err != nil {
+			return err
+		}
+		grown := func(u *usage) error {
+			after, err := measureDir(p.repo)
+			u.Stored, u.Objects = after.bytes-before.bytes, after.files-before.files
+			return err
+		}
+		if err := r.measure(row, p.name, p.backup(r.backups), grown); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk is what looking at every file costs at least.
+func (r *round) walk() error {
+	return r.floor(rowWalk, walkProgram, "find", r.chatsDir(), "-printf", `%p %s %T@ %C@ %i\n`)
+}
+
+// floor measures a program of the system, if it is there and does that.
+func (r *round) floor(row, program string, args ...string) error {
+	err := r.measure(row, program, command{args: args}, nil)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (r *round) restoreAll() error {
+	want, err := measureDir(r.chatsDir())
+	if err != nil {
+		return err
+	}
+	for _, p := range r.list {
+		err := r.into(func(to string) error {
+			return r.measure(rowRestore, p.name, p.restore(to), r.whole(p.name, to, want))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return r.into(func(to string) error {
+		return r.floor(rowRestore, copyProgram, "cp", "-a", r.chatsDir(), to)
+	})
+}
+
+// whole notes a restore that did not bring back everything.
+func (r *round) whole(program, to string, want content) func(*usage) error {
+	return func(*usage) error {
+		got, err := measureDir(to)
+		if err == nil && got != want {
+			r.failed = append(r.failed, fmt.Sprintf("restore, %s: %d files with %d bytes instead of %d with %d",
+				program, got.files, got.bytes, want.files, want.bytes))
+		}
+		return err
+	}
+}
+
+// into gives a new folder to restore to, and removes it.
+func (r *round) into(do func(to string) error) error {
+	to := r.path("restored")
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return err
+	}
+	return errors.Join(do(to), removeAll(to))
+}
+
+// restoreOne restores one file without any cache.
+func (r *round) restoreOne() error {
+	file, err := oneFile(r.chatsDir())
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(r.path("chats", file))
+	if err != nil {
+		return err
+	}
+	for _, p := range r.list {
+		for _, cache := range p.caches {
+			if err := removeAll(cache); err != nil {
+				return err
+			}
+		}
+		err := r.into(func(to string) error {
+			return r.measure(rowOne, p.name, p.one(file, to), r.whole(p.name, to, content{1, info.Size()}))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *round) verify() error {
+	for _, p := range r.list {
+		if err := r.measure(rowVerify, p.name, p.verify, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
