@@ -127,10 +127,13 @@ func (r *Repo) openRecovery(ctx context.Context, recovery *crypto.Identity) erro
 	if err != nil {
 		return fmt.Errorf("open repository %s: %w", r.remote, err)
 	}
-	var broken error
+	broken := error(providers.ErrNotExist)
 	for _, name := range files {
 		if name.Holder != format.RecoveryHolder {
 			continue
+		}
+		if errors.Is(broken, providers.ErrNotExist) {
+			broken = nil
 		}
 		ring, err := r.recoveryRing(ctx, name, recovery, root.Public())
 		if err == nil && (r.ring == nil || len(ring.Epochs) > len(r.ring.Epochs)) {
@@ -146,9 +149,9 @@ func (r *Repo) openRecovery(ctx context.Context, recovery *crypto.Identity) erro
 	if r.ring != nil {
 		return nil
 	}
-	if broken != nil {
-		return hint.New(CodeDamaged, integrityError{fmt.Errorf("open repository %s: the recovery key's file: %w", r.remote, broken)},
-			"object", "keys/recovery")
+	if a, ok := alarmFor("keys/recovery-….age", broken); ok {
+		return hint.New(a.Code, integrityError{fmt.Errorf("open repository %s: the recovery key's file: %w", r.remote, broken)},
+			"object", a.Object)
 	}
 	return hint.New(CodeWrongKey, fmt.Errorf("open repository %s: %w", r.remote, crypto.ErrNoMatch), "remote", r.remote.String())
 }

@@ -84,6 +84,7 @@ func (a *app) root() *cobra.Command {
 		Args:          a.unknownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.SetUsageTemplate(a.usageTemplate())
@@ -96,7 +97,16 @@ func (a *app) root() *cobra.Command {
 	root.PersistentPreRunE = a.checkLang
 	root.AddCommand(a.demoCommand(), a.initCommand(), a.backupCommand(), a.snapshotsCommand(), a.lsCommand(),
 		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.verifyCommand(), a.configCommand(), a.versionCommand())
+	quietUse(root)
 	return root
+}
+
+// quietUse leaves cobra's own English "[flags]" out of the usage lines.
+func quietUse(c *cobra.Command) {
+	c.DisableFlagsInUseLine = true
+	for _, sub := range c.Commands() {
+		quietUse(sub)
+	}
 }
 
 func (a *app) checkLang(c *cobra.Command, _ []string) error {
@@ -114,7 +124,7 @@ func (a *app) unknownCommand(c *cobra.Command, args []string) error {
 	known := c.SuggestionsFor(args[0])
 	text := a.say("usage.unknown_command", "name", args[0])
 	if len(known) > 0 {
-		text += " " + a.say("config.nearest", "nearest", known[0])
+		text += "; " + a.say("config.nearest", "nearest", known[0])
 	}
 	return usageError(errors.New(text))
 }

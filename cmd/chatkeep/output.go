@@ -32,9 +32,12 @@ func (a *app) tell(key string, values ...any) { a.printf("%s\n", a.say(key, valu
 // detail is tell, indented below what was told before.
 func (a *app) detail(key string, values ...any) { a.printf("  %s\n", a.say(key, values...)) }
 
-// note writes a sentence of the catalogue to stderr.
+// note writes a sentence of the catalogue to stderr. With --json the document
+// says the same.
 func (a *app) note(key string, values ...any) {
-	fmt.Fprintf(a.notes, "chatkeep: %s\n", a.say(key, values...))
+	if !a.json {
+		fmt.Fprintf(a.notes, "chatkeep: %s\n", a.say(key, values...))
+	}
 }
 
 // document writes the one JSON document.
@@ -133,7 +136,7 @@ func (a *app) mistakes(list config.Errors) string {
 		}
 		b.WriteString(a.say("config."+string(e.Code), e.Args))
 		if e.Nearest != "" {
-			b.WriteString(" " + a.say("config.nearest", "nearest", e.Nearest))
+			b.WriteString("; " + a.say("config.nearest", "nearest", e.Nearest))
 		}
 	}
 	return b.String()
@@ -192,9 +195,7 @@ func (a *app) remarks(key string, list []format.Remark) []remark {
 		}
 		out = append(out, remark{escape(path), m.Reason})
 		a.raise(exitRemarks)
-		if !a.json {
-			a.note(key, "path", printable(path), "reason", a.say("reason."+m.Reason))
-		}
+		a.note(key, "path", printable(path), "reason", a.say("reason."+m.Reason))
 	}
 	return out
 }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/chatkeep/chatkeep/internal/madeup"
+)
+
+// TestMain lets the stories, and tests that need a process to kill, run this
+// very program.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"chatkeep": main})
+}
+
+// TestStories runs each story in testdata/script. A story has a home of its
+// own, and these commands besides testscript's:
+//
+//	exits N CMD…      the command ends with this exit code
+//	flip GLOB         one bit of the one file is flipped
+//	cut GLOB          the one file loses its last byte
+//	drop GLOB…        files are removed
+//	one GLOB NAME     the path of the one file goes into an environment variable
+//	same A B          two trees are identical, times and modes too
+//	fifo NAME         makes a named pipe
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("CHATKEEP_STATE", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("CHATKEEP_CACHE", filepath.Join(env.WorkDir, "cache"))
+			env.Setenv("CHATKEEP_CONFIG", filepath.Join(env.WorkDir, "chatkeep.yaml"))
+			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "flip": flip, "cut": cut, "drop": drop, "one": one, "same": same, "fifo": fifo,
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func only(ts *testscript.TestScript, glob string) string {
+	found, err := filepath.Glob(ts.MkAbs(glob))
+	ts.Check(err)
+	if len(found) != 1 {
+		ts.Fatalf("%s is %d files: %v", glob, len(found), found)
+	}
+	return found[0]
+}
+
+func change(ts *testscript.TestScript, path string, fn func([]byte) []byte) {
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	ts.Check(os.Chmod(path, 0o644))
+	ts.Check(os.WriteFile(path, fn(b), 0o644))
+}
+
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	change(ts, only(ts, args[0]), func(b []byte) []byte { b[len(b)/2] ^= 4; return b })
+}
+
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	change(ts, only(ts, args[0]), func(b []byte) []byte { return b[:len(b)-1] })
+}
+
+func drop(ts *testscript.TestScript, _ bool, args []string) {
+	for _, glob := range args {
+		found, err := filepath.Glob(ts.MkAbs(glob))
+		ts.Check(err)
+		if len(found) == 0 {
+			ts.Fatalf("%s is no file", glob)
+		}
+		for _, path := range found {
+			ts.Check(os.RemoveAll(path))
+		}
+	}
+}
+
+func one(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[1], only(ts, args[0])) }
+
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	diffs := madeup.Compare(ts.MkAbs(args[0]), ts.MkAbs(args[1]))
+	if neg == (len(diffs) == 0) {
+		ts.Fatalf("differences: %s", strings.Join(diffs, "; "))
+	}
+}
+
+func fifo(ts *testscript.TestScript, _ bool, args []string) {
+	if runtime.GOOS == "windows" {
+		ts.Fatalf("no named pipes here")
+	}
+	ts.Check(makeFifo(ts.MkAbs(args[0])))
+}
