@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/chatkeep/chatkeep/crypto"
 	"github.com/chatkeep/chatkeep/internal/durable"
@@ -27,11 +30,15 @@ type InitOptions struct {
 var ErrRepository = errors.New("there is a repository already")
 
 // Vacant returns an error with CodeInitialised if remote holds a repository or
-// any object of one, or if the state folder already belongs to one.
+// any object of one, or if the state folder already belongs to one. What an
+// init of this device left that died halfway is removed first.
 func Vacant(ctx context.Context, remote providers.Remote, state *State) error {
 	if state.HasKeys() {
 		return hint.New(CodeInitialised, fmt.Errorf("make repository: %w: this device belongs to one (%s)", ErrRepository, state.dir),
 			"remote", state.dir)
+	}
+	if err := undoFounding(ctx, remote, state); err != nil {
+		return fmt.Errorf("make repository at %s: %w", remote, err)
 	}
 	errFound := errors.New("found")
 	for _, folder := range []providers.Name{"keys/", "roster/", "snapshots/", "packs/"} {
@@ -57,10 +64,9 @@ func occupied(remote providers.Remote) error {
 	return hint.New(CodeInitialised, fmt.Errorf("make repository at %s: %w", remote, ErrRepository), "remote", remote.String())
 }
 
-// Init makes a repository on a vacant remote and this device's keys in its
-// state folder. The keys are written last but one: a crash before leaves
-// objects nobody can be harmed by, and repository.json, which makes it a
-// repository, comes last.
+// Init makes a repository on a vacant remote, and this device's keys in its
+// state folder, which come last. If it fails or dies before, what it has put is
+// removed, at once or by the next Vacant.
 func Init(ctx context.Context, remote providers.Remote, o InitOptions) (*Repo, error) {
 	if err := Vacant(ctx, remote, o.State); err != nil {
 		return nil, err
@@ -70,26 +76,103 @@ func Init(ctx context.Context, remote providers.Remote, o InitOptions) (*Repo, e
 		return nil, fmt.Errorf("make repository: %w", err)
 	}
 	r := &Repo{remote: remote, ring: f.Ring, state: o.State, cache: cache{o.Cache}}
+	if err := r.putFounding(ctx, f); err != nil {
+		return nil, errors.Join(err, undoFounding(context.WithoutCancel(ctx), remote, o.State))
+	}
+	return Open(ctx, remote, Options{State: o.State, Cache: o.Cache})
+}
+
+// putFounding puts the first objects: those in clear, which make it a repository,
+// after all others.
+func (r *Repo) putFounding(ctx context.Context, f *trust.Founding) error {
+	if err := r.state.noteFounding(r.ring.Repo, f.Objects); err != nil {
+		return err
+	}
 	if err := r.makeFolders(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	for _, object := range f.Objects {
 		if err := r.put(ctx, object); err != nil {
-			return nil, err
+			return err
 		}
-	}
-	if err := durable.WriteSecret(o.State.path(keysFile), f.Ring.Encode()); err != nil {
-		return nil, localError(err)
 	}
 	for _, c := range []struct {
 		name providers.Name
 		body []byte
-	}{{format.ReadmeName, []byte(readme)}, {format.RepositoryName, encodeClear(f.Ring.Repo)}} {
-		if _, err := remote.Put(ctx, c.name, providers.BytesSource(c.body)); err != nil {
-			return nil, fmt.Errorf("put %s: %w", c.name, err)
+	}{{format.ReadmeName, []byte(readme)}, {format.RepositoryName, encodeClear(r.ring.Repo)}} {
+		if _, err := r.remote.Put(ctx, c.name, providers.BytesSource(c.body)); err != nil {
+			return fmt.Errorf("put %s: %w", c.name, err)
 		}
 	}
-	return Open(ctx, remote, Options{State: o.State, Cache: o.Cache})
+	if err := durable.WriteSecret(r.state.path(keysFile), r.ring.Encode()); err != nil {
+		return localError(err)
+	}
+	return os.Remove(r.state.path(foundingFile))
+}
+
+// foundingFile names what an init is putting: the repository's id, then an
+// object a line.
+const foundingFile = "founding"
+
+func (s *State) noteFounding(id format.RepoID, objects []trust.Object) error {
+	lines := []string{id.String()}
+	for _, o := range objects {
+		lines = append(lines, o.Name.String())
+	}
+	err := durable.WriteFile(s.path(foundingFile), []byte(strings.Join(lines, "\n")), 0o600)
+	return localError(err)
+}
+
+// undoFounding removes from remote what an init noted, if it got no further
+// than that. The names contain hashes, so nothing of anybody else is touched;
+// the objects in clear go only if they are of the same repository.
+func undoFounding(ctx context.Context, remote providers.Remote, s *State) error {
+	b, err := os.ReadFile(s.path(foundingFile))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && s.HasKeys() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	id, names, _ := strings.Cut(string(b), "\n")
+	ours, err := clearIsOurs(ctx, remote, id)
+	if err != nil {
+		return err
+	}
+	if ours {
+		names += "\n" + format.RepositoryName + "\n" + format.ReadmeName
+	}
+	for name := range strings.SplitSeq(names, "\n") {
+		if _, err := format.ParseName(name); err != nil {
+			continue
+		}
+		if err := remote.Delete(ctx, providers.Name(name)); err != nil {
+			return fmt.Errorf("remove what an unfinished init left: %w", err)
+		}
+	}
+	return os.Remove(s.path(foundingFile))
+}
+
+// clearIsOurs reports whether the objects in clear, if there are any, were put
+// for the repository with that id.
+func clearIsOurs(ctx context.Context, remote providers.Remote, id string) (bool, error) {
+	text, err := (&Repo{remote: remote}).get(ctx, format.RepositoryName, maxClear)
+	if errors.Is(err, providers.ErrNotExist) {
+		text, err = (&Repo{remote: remote}).get(ctx, format.ReadmeName, maxClear)
+		return string(text) == readme, ignoreMissing(err)
+	}
+	if err != nil {
+		return false, err
+	}
+	found, err := parseClear(text)
+	return err == nil && found.String() == id, nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, providers.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // makeFolders makes the folders that devices share; two devices that make one
