@@ -19,7 +19,6 @@ func (c *Config) check(d *decoder, root *yaml.Node) {
 	c.checkDevice(d)
 	d.require(root, "", "sources", "remote")
 	c.checkSources(d)
-	checkTwice(d, "first", c.First)
 	c.checkRemote(d)
 }
 
@@ -111,12 +110,12 @@ func (c *Config) checkRemote(d *decoder) {
 }
 
 // checkTwice reports values that a list has twice.
-func checkTwice[T ~string](d *decoder, path string, list []T) {
-	seen := map[T]bool{"": true}
+func checkTwice(d *decoder, path string, list []string) {
+	seen := map[string]bool{"": true}
 	for i, v := range list {
 		if seen[v] && v != "" {
 			at := fmt.Sprintf("%s[%d]", path, i)
-			d.fail(d.at(at), at, "duplicate_value", "value", shorten(string(v)))
+			d.fail(d.at(at), at, "duplicate_value", "value", shorten(v))
 		}
 		seen[v] = true
 	}

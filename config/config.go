@@ -29,11 +29,6 @@ type Config struct {
 	// Sources is what is backed up: at least one folder.
 	Sources []Source `yaml:"sources" jsonschema:"required,minItems=1"`
 
-	// First lists the categories that are uploaded before everything else.
-	// Nothing is left out by it. Left out, it is messages, contacts and
-	// favorites.
-	First []Category `yaml:"first,flow" jsonschema:"uniqueItems=true"`
-
 	// Remote is where the backups are kept, as TYPE:FOLDER or as a group of
 	// keys.
 	Remote Remote `yaml:"remote" jsonschema:"required"`
@@ -68,24 +63,21 @@ type Source struct {
 }
 
 // Remote is the place where backups are kept: TYPE:FOLDER, such as
-// drive:chatkeep, or a group of keys.
+// local:/media/disk/chatkeep, or a group of keys.
 type Remote struct {
-	// Type is the kind of service.
+	// Type is the kind of service: local, a folder on this computer, also on
+	// another disk or a network drive.
 	Type RemoteType `yaml:"type" jsonschema:"required"`
 
-	// Folder is the folder there, for type local a path on this computer,
-	// which may begin with ~ or $HOME and is otherwise taken from the folder
-	// this file is in.
+	// Folder is the folder there, a path on this computer. It may begin with ~
+	// or $HOME; a relative one is taken from the folder this file is in.
 	Folder string `yaml:"folder" jsonschema:"required,minLength=1"`
 
 	// PackSize is how large the objects get that hold the chats: 1MiB to
 	// 128MiB, 64MiB if left out. Smaller ones suit a slow or shaky line, larger
-	// ones a cloud that accepts few files a second.
+	// ones a place that takes few files a second.
 	PackSize Size `yaml:"pack_size" jsonschema:"default=64MiB"`
 }
-
-// Category is a kind of content, as in --category.
-type Category string
 
 // RemoteType is a kind of service that can keep backups.
 type RemoteType string
@@ -97,22 +89,12 @@ const (
 	MaxPackSize     Size = 128 << 20
 )
 
-// Categories returns what First may list.
-func Categories() []Category {
-	return []Category{
-		"messages", "contacts", "session", "config", "voice", "favorites", "moments", "stickers", "avatars",
-		"media_index", "phone_backup", "images", "files", "videos", "search_index", "cache", "other",
-	}
-}
-
 // RemoteTypes returns what Remote.Type may be.
-func RemoteTypes() []RemoteType {
-	return []RemoteType{"drive", "onedrive", "webdav", "s3", "sftp", "smb", "dropbox", "local"}
-}
+func RemoteTypes() []RemoteType { return []RemoteType{"local"} }
 
 // later lists keys that are planned but don't work in this version.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[Config](): {"leave_out", "schedule", "network", "power", "keep", "notify", "proxy"},
+	reflect.TypeFor[Config](): {"first", "leave_out", "schedule", "network", "power", "keep", "notify", "proxy"},
 	reflect.TypeFor[Source](): {"app", "account", "locks", "leave_out"},
 	reflect.TypeFor[Remote](): {"proxy", "upload", "upload_per_day", "account", "preset"},
 }
@@ -120,15 +102,19 @@ var later = map[reflect.Type][]string{
 // Apps and kinds of remote that are planned but don't work in this version.
 var (
 	laterSources = []string{"wechat", "wecom", "qq", "telegram", "signal", "whatsapp", "line", "dingtalk", "feishu"}
-	laterRemotes = []string{"jianguoyun", "tencent-cos", "aliyun-oss"}
+	laterRemotes = []string{
+		"drive", "onedrive", "webdav", "s3", "sftp", "smb", "dropbox",
+		"jianguoyun", "openlist", "tencent-cos", "aliyun-oss", "qiniu",
+	}
 )
 
-// other maps words from other tools to ours, for the nearest valid word.
+// other maps words from other tools to ours, for the nearest valid word and to
+// know a planned kind of remote by them.
 var other = map[string]string{
 	"path": "folder", "dir": "folder", "directory": "folder", "paths": "sources", "folders": "sources",
 	"ignore": "exclude", "excludes": "exclude", "host": "device", "hostname": "device",
 	"repository": "remote", "backend": "remote", "priority": "first",
-	"google": "drive", "googledrive": "drive", "google-drive": "drive", "microsoft": "onedrive",
+	"google": "drive", "gdrive": "drive", "googledrive": "drive", "google-drive": "drive", "microsoft": "onedrive",
 	"file": "local", "disk": "local", "folder": "local", "dav": "webdav", "ssh": "sftp", "samba": "smb",
 }
 
@@ -136,9 +122,6 @@ var other = map[string]string{
 func (c *Config) defaults() {
 	if c.Device == "" {
 		c.Device = hostName()
-	}
-	if c.First == nil {
-		c.First = []Category{"messages", "contacts", "favorites"}
 	}
 	if c.Remote.PackSize == 0 {
 		c.Remote.PackSize = DefaultPackSize

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func parse(t *testing.T, text string) (*Config, Errors) {
 	return nil, errs
 }
 
-const rest = "\nremote: drive:chatkeep\n"
+const rest = "\nremote: local:chatkeep\n"
 
 func mustParse(t *testing.T, text string) *Config {
 	t.Helper()
@@ -48,7 +49,6 @@ sources:
     include: ["*.silk"]
   - name: up
     folder: ../data/
-first: [contacts, files]
 remote:
   type: local
   folder: ${HOME}/backup
@@ -62,7 +62,6 @@ remote:
 			{Name: "voice", Folder: "/conf/voice", Include: []string{"*.silk"}},
 			{Name: "up", Folder: "/data"},
 		},
-		First:  []Category{"contacts", "files"},
 		Remote: Remote{Type: "local", Folder: "/home/li/backup", PackSize: 16 << 20},
 	}
 	want.file, want.positions = c.file, c.positions
@@ -82,15 +81,11 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		Device:  c.Device,
 		Sources: []Source{{Name: "a", Folder: "/a"}},
-		First:   []Category{"messages", "contacts", "favorites"},
-		Remote:  Remote{Type: "drive", Folder: "chatkeep", PackSize: 64 << 20},
+		Remote:  Remote{Type: "local", Folder: "/conf/chatkeep", PackSize: 64 << 20},
 	}
 	want.file, want.positions = c.file, c.positions
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
-	}
-	if c := mustParse(t, "sources: [/a]\nfirst: []"+rest); len(c.First) != 0 {
-		t.Errorf("an empty list is filled: %v", c.First)
 	}
 }
 
@@ -119,12 +114,11 @@ func TestFolders(t *testing.T) {
 
 func TestRemotes(t *testing.T) {
 	for text, want := range map[string]Remote{
-		"drive:chatkeep":                               {"drive", "chatkeep", 64 << 20},
-		"onedrive:备份/chatkeep/":                        {"onedrive", "备份/chatkeep", 64 << 20},
-		"sftp:/srv/backup":                             {"sftp", "/srv/backup", 64 << 20},
-		"local:~/backup":                               {"local", "/home/li/backup", 64 << 20},
-		"local:backup":                                 {"local", "/conf/backup", 64 << 20},
-		"{type: s3, folder: b/c, pack_size: 1MiB}":     {"s3", "b/c", 1 << 20},
+		"local:/srv/备份/chatkeep/": {"local", "/srv/备份/chatkeep", 64 << 20},
+		"local:/a:b":              {"local", "/a:b", 64 << 20},
+		"local:~/backup":          {"local", "/home/li/backup", 64 << 20},
+		"local:backup":            {"local", "/conf/backup", 64 << 20},
+		"{type: local, folder: b/c, pack_size: 1MiB}":  {"local", "/conf/b/c", 1 << 20},
 		"{folder: /b, type: local, pack_size: 128MiB}": {"local", "/b", 128 << 20},
 	} {
 		c := mustParse(t, "sources: [/a]\nremote: "+text)
@@ -142,19 +136,49 @@ func TestParseRemote(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for text, want := range map[string]string{
-		"":             "a remote is TYPE:FOLDER, such as drive:chatkeep",
-		"drive":        "a remote is TYPE:FOLDER",
-		"drive:":       "a remote is TYPE:FOLDER",
-		":x":           "a remote is TYPE:FOLDER",
-		"gdrive:x":     "unknown type of remote gdrive; did you mean drive?",
-		"drive:../x":   "../x is not a folder's path",
-		"drive:/":      "/ is not a folder's path",
+		"":             "a remote is local:FOLDER, such as local:/media/disk/chatkeep, or ",
+		"local":        "a remote is local:FOLDER",
+		"local:":       "a remote is local:FOLDER",
+		":x":           "a remote is local:FOLDER",
+		"locl:x":       "unknown type of remote locl; did you mean local?",
+		"Local:x":      "unknown type of remote Local; did you mean local?",
+		"disk:x":       "unknown type of remote disk; did you mean local?",
+		"ftp:x":        "unknown type of remote ftp",
+		"drive:x":      "drive is not available in this version yet; use local for now",
+		"drive:/":      "drive is not available in this version yet; use local for now",
+		"OneDrive:x":   "OneDrive is not available in this version yet; use local for now",
+		"gdrive:x":     "gdrive is not available in this version yet; use local for now",
 		"local:~li/x":  "~li/x is not a folder's path",
-		"drive:a\x00b": "remote contains a character that can't be printed",
+		"local:a\x00b": "remote contains a character that can't be printed",
 	} {
 		_, err := ParseRemote(text)
-		if err == nil || !strings.HasPrefix(err.Error(), want) || !hint.Is(err, "bad_remote") {
+		whole := err != nil && (err.Error() == want || strings.HasPrefix(want, "a remote is"))
+		if err == nil || !strings.HasPrefix(err.Error(), want) || !whole || !hint.Is(err, "bad_remote") {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// Every planned kind is known, in a file and on a command line, and refused
+// at its place with nothing else said.
+func TestLaterRemotes(t *testing.T) {
+	kinds := strings.Fields("drive onedrive webdav s3 sftp smb dropbox jianguoyun openlist tencent-cos aliyun-oss qiniu")
+	if !slices.Equal(kinds, laterRemotes) {
+		t.Errorf("planned are %q, want %q", laterRemotes, kinds)
+	}
+	for _, kind := range kinds {
+		for text, column := range map[string]int{
+			kind + ":x": 9, kind + ":../~x": 9, "{type: " + kind + ", folder: x}": 16, "{folder: ~li/x, type: " + kind + "}": 31,
+		} {
+			_, errs := parse(t, "sources: [/a]\nremote: "+text)
+			if len(errs) != 1 || errs[0].Code != "later_remote" || errs[0].Line != 2 || errs[0].Column != column {
+				t.Errorf("remote: %s: %v", text, errs)
+			}
+		}
+		_, err := ParseRemote(kind + ":x")
+		var errs Errors
+		if !errors.As(err, &errs) || len(errs) != 1 || errs[0].Code != "later_remote" || errs[0].Args["name"] != kind {
+			t.Errorf("--remote %s:x: %v", kind, err)
 		}
 	}
 }
@@ -188,7 +212,6 @@ func TestYAMLIsReadBack(t *testing.T) {
 	c := mustParse(t, `
 device: "1482"
 sources: [/a, {name: yes, folder: /b c, exclude: ["# x", "*.tmp", "a: b"], max_file_size: 123B}]
-first: []
 remote: {type: local, folder: ~/x}
 `)
 	want := `device: "1482"
@@ -199,7 +222,6 @@ sources:
     folder: /b c
     exclude: ['# x', '*.tmp', 'a: b']
     max_file_size: 123B
-first: []
 remote:
   type: local
   folder: /home/li/x
@@ -222,7 +244,7 @@ sources:
   - name: 导出
     folder: /b
     exclude: [一, "*.tmp"]
-remote: drive:chatkeep
+remote: local:chatkeep
 `)
 	for path, want := range map[string][2]int{
 		"":                           {1, 1},

@@ -16,7 +16,7 @@ func TestMistakes(t *testing.T) {
 		{"nothing near", "telephone: x", "1:1: unknown key telephone"},
 		{"other case", "Device: x", "1:1: unknown key Device; did you mean device?"},
 		{"not yet", "schedule: {backup: x}", "1:1: schedule is not available in this version yet; remove it for now"},
-		{"not yet inside", "remote: {type: drive, folder: x, proxy: y}", "1:34: remote.proxy is not available in this version yet; remove it for now"},
+		{"not yet inside", "remote: {type: local, folder: x, proxy: y}", "1:34: remote.proxy is not available in this version yet; remove it for now"},
 		{"near to a later key", "shedule: x", "1:1: unknown key shedule; did you mean schedule?"},
 		{"app", "sources: [wechat]", "1:11: backing up wechat by itself is not available in this version yet; name its folder instead"},
 		{"no app", "sources: [exports]", "1:11: exports is neither a folder nor an app this version knows; write a folder as a path, such as ./exports"},
@@ -29,29 +29,34 @@ func TestMistakes(t *testing.T) {
 		{"date for text", "sources: [{name: 2026-01-02, folder: /a}]", "1:18: sources[0].name must be text; put it in quotes if it looks like a number or a date"},
 		{"list for text", "device: [a]", "1:9: device must be text; put it in quotes if it looks like a number or a date"},
 		{"list for a source", "sources: [[/a]]", "1:11: a source is a folder, or a name and a folder: {name: exports, folder: ~/Exports}"},
-		{"list for a remote", "remote: [a]", "1:9: a remote is TYPE:FOLDER, such as drive:chatkeep, or a type and a folder: {type: drive, folder: chatkeep}"},
-		{"no type", "remote: /media/disk", "1:9: a remote is TYPE:FOLDER, such as drive:chatkeep, or a type and a folder: {type: drive, folder: chatkeep}"},
+		{"list for a remote", "remote: [a]", "1:9: a remote is local:FOLDER, such as local:/media/disk/chatkeep, or a type and a folder: {type: local, folder: /media/disk/chatkeep}"},
+		{"no type", "remote: /media/disk", "1:9: a remote is local:FOLDER, such as local:/media/disk/chatkeep, or a type and a folder: {type: local, folder: /media/disk/chatkeep}"},
 		{"no value", "device:", "1:8: device has no value; give one or remove the line"},
 		{"empty text", `device: ""`, "1:9: device has no value; give one or remove the line"},
 		{"empty pattern", `sources: [{folder: /a, exclude: [""]}]`, "1:34: sources[0].exclude[0] has no value; give one or remove the line"},
 		{"no sources", "sources: []", "1:10: there is nothing to back up; name at least one folder"},
 		{"no folder", "sources: [{name: a}]", "1:11: sources[0].folder is missing"},
 		{"no type", "remote: {folder: a}", "1:9: remote.type is missing"},
-		{"no folder", "remote: {type: drive}", "1:9: remote.folder is missing"},
-		{"unknown type", "remote: {type: gdrive, folder: a}", "1:16: unknown type of remote gdrive; did you mean drive?"},
-		{"preset", "remote: jianguoyun:x", "1:9: jianguoyun is not available in this version yet"},
-		{"unknown category", "first: [message]", "1:9: unknown category message; did you mean messages?"},
-		{"category twice", "first: [files, files]", "1:16: files is in the list twice"},
-		{"bare number", "remote: {type: drive, folder: a, pack_size: 20}", "1:45: 20 has no known unit; write 20MiB"},
-		{"short unit", "remote: {type: drive, folder: a, pack_size: 20M}", "1:45: 20M has no known unit; write 20MiB"},
+		{"no folder", "remote: {type: local}", "1:9: remote.folder is missing"},
+		{"unknown type", "remote: {type: locale, folder: a}", "1:16: unknown type of remote locale; did you mean local?"},
+		{"type of other tools", "remote: {type: disk, folder: a}", "1:16: unknown type of remote disk; did you mean local?"},
+		{"no type near", "remote: ftp:x", "1:9: unknown type of remote ftp"},
+		{"cloud", "remote: drive:x", "1:9: drive is not available in this version yet; use local for now"},
+		{"cloud inside", "remote: {type: webdav, folder: x}", "1:16: webdav is not available in this version yet; use local for now"},
+		{"cloud of other tools", "remote: google:x", "1:9: google is not available in this version yet; use local for now"},
+		{"preset", "remote: jianguoyun:x", "1:9: jianguoyun is not available in this version yet; use local for now"},
+		{"order of uploads", "first: [files, files]", "1:1: first is not available in this version yet; remove it for now"},
+		{"near to the order", "frist: []", "1:1: unknown key frist; did you mean first?"},
+		{"bare number", "remote: {type: local, folder: a, pack_size: 20}", "1:45: 20 has no known unit; write 20MiB"},
+		{"short unit", "remote: {type: local, folder: a, pack_size: 20M}", "1:45: 20M has no known unit; write 20MiB"},
 		{"lower case", "sources: [{folder: /a, max_file_size: 2gb}]", "1:39: 2gb has no known unit; write 2GiB"},
 		{"no size", "sources: [{folder: /a, max_file_size: large}]", "1:39: large is not a size; write it like 20MiB or 2GiB"},
 		{"negative size", "sources: [{folder: /a, max_file_size: -1MiB}]", "1:39: -1MiB is not a size; write it like 20MiB or 2GiB"},
 		{"zero", "sources: [{folder: /a, max_file_size: 0MiB}]", "1:39: 0MiB is not a size; write it like 20MiB or 2GiB"},
 		{"astronomic", "sources: [{folder: /a, max_file_size: 99999999999TiB}]", "1:39: 99999999999TiB is not a size; write it like 20MiB or 2GiB"},
 		{"list for a size", "sources: [{folder: /a, max_file_size: [1]}]", "1:39: sources[0].max_file_size is not a size; write it like 20MiB or 2GiB"},
-		{"small pack", "remote: {type: drive, folder: a, pack_size: 512KiB}", "1:45: 512KiB is out of range: 1MiB to 128MiB"},
-		{"large pack", "remote: {type: drive, folder: a, pack_size: 1GiB}", "1:45: 1GiB is out of range: 1MiB to 128MiB"},
+		{"small pack", "remote: {type: local, folder: a, pack_size: 512KiB}", "1:45: 512KiB is out of range: 1MiB to 128MiB"},
+		{"large pack", "remote: {type: local, folder: a, pack_size: 1GiB}", "1:45: 1GiB is out of range: 1MiB to 128MiB"},
 		{"device name", "device: my laptop", "1:9: my laptop can't be a name; use letters, digits, dot, dash and underscore, at most 80 bytes, such as my-laptop"},
 		{"device with a meaning", "device: latest", "1:9: latest can't be a name; use letters, digits, dot, dash and underscore, at most 80 bytes, such as my-latest"},
 		{"dots", "sources: [{name: .., folder: /a}]", "1:18: .. can't be a name; use letters, digits, dot, dash and underscore, at most 80 bytes, such as my-chats"},
@@ -59,7 +64,7 @@ func TestMistakes(t *testing.T) {
 		{"folder with a space", "sources: [~/WeChat Files]", "1:11: the folder /home/li/WeChat Files gives no usable name; write {name: WeChat-Files, folder: …}"},
 		{"the root", "sources: [/]", "1:11: the folder / gives no usable name; write {name: folder, folder: …}"},
 		{"other home", "sources: [~wang/x]", "1:11: ~wang/x is not a folder's path"},
-		{"remote folder", "remote: drive:a/../b", "1:9: a/../b is not a folder's path"},
+		{"other home of a remote", "remote: local:~wang/x", "1:9: ~wang/x is not a folder's path"},
 		{"control character", `device: "a\tb"`, "1:9: device contains a character that can't be printed"},
 		{"anchor", "device: &a x", "1:9: &a can't be used here: no anchors, aliases, merge keys or tags; write the value itself"},
 		{"tag", "device: !!str 12", "1:9: !!str can't be used here: no anchors, aliases, merge keys or tags; write the value itself"},
@@ -104,7 +109,7 @@ func complete(text string) string {
 		text += "\nsources: [/tmp/complete]"
 	}
 	if !strings.Contains(text, "remote:") {
-		text += "\nremote: drive:chatkeep"
+		text += "\nremote: local:chatkeep"
 	}
 	return text
 }
@@ -115,7 +120,7 @@ sources:
   - {folder: /a, nam: b}
   - wechat
 devise: x
-first: [messages, contact]
+first: [messages]
 network: {}
 `)
 	want := []string{
@@ -123,7 +128,7 @@ network: {}
 		"/conf/chatkeep.yaml:3:18: unknown key sources[0].nam; did you mean name?",
 		"/conf/chatkeep.yaml:4:5: backing up wechat by itself is not available in this version yet; name its folder instead",
 		"/conf/chatkeep.yaml:5:1: unknown key devise; did you mean device?",
-		"/conf/chatkeep.yaml:6:19: unknown category contact; did you mean contacts?",
+		"/conf/chatkeep.yaml:6:1: first is not available in this version yet; remove it for now",
 		"/conf/chatkeep.yaml:7:1: network is not available in this version yet; remove it for now",
 	}
 	if got := strings.Split(errs.Error(), "\n"); !slices.Equal(got, want) {

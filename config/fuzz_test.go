@@ -13,14 +13,16 @@ func FuzzParse(f *testing.F) {
 	f.Setenv("HOME", "/home/li")
 	f.Add(Example)
 	for _, text := range []string{
+		"sources: [/a]\nremote: local:x",
 		"sources: [/a]\nremote: drive:x",
+		"sources: [/a]\nfirst: [messages]\nremote: {type: Google, folder: ~/x}",
 		"sources: [{name: 'yes', folder: '~/x', exclude: ['a: b', '#', '\"', ' x ', '|', '- -']}]\nremote: {type: local, folder: y, pack_size: 1.5MiB}",
-		"sources:\n- /a\n-  ~/b\nremote: {folder: a/b}\nfirst: []\ndevice: 0x1",
+		"sources:\n- /a\n-  ~/b\nremote: {folder: a/b}\ndevice: 0x1",
 		"a: &a [*a]\n<<: *a",
 		"? [a]\n: b\n? {c: d}",
 		"---\n---\n",
 		"\tdevice：“x”",
-		"sources: [\"\\u2028\", \"/\\x85\", '\ufeff/x', \"/　x\"]\nremote: s3:!!binary",
+		"sources: [\"\\u2028\", \"/\\x85\", '\ufeff/x', \"/　x\"]\nremote: local:!!binary",
 	} {
 		f.Add([]byte(text))
 	}

@@ -82,7 +82,14 @@ func oneLine(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(
 func (Source) JSONSchemaExtend(s *jsonschema.Schema) { orText(s, "The folder's path.") }
 
 // JSONSchemaExtend allows the short form, TYPE:FOLDER.
-func (Remote) JSONSchemaExtend(s *jsonschema.Schema) { orText(s, "TYPE:FOLDER") }
+func (Remote) JSONSchemaExtend(s *jsonschema.Schema) {
+	orText(s, "TYPE:FOLDER")
+	var types []string
+	for _, t := range RemoteTypes() {
+		types = append(types, string(t))
+	}
+	s.OneOf[0].Pattern = "^(" + strings.Join(types, "|") + "):."
+}
 
 // orText turns the schema of a group of keys into one that also allows text.
 func orText(s *jsonschema.Schema, description string) {
@@ -94,16 +101,9 @@ func orText(s *jsonschema.Schema, description string) {
 	}
 }
 
-// JSONSchemaExtend lists the categories.
-func (Category) JSONSchemaExtend(s *jsonschema.Schema) { s.Enum = anyList(Categories()) }
-
 // JSONSchemaExtend lists the kinds.
-func (RemoteType) JSONSchemaExtend(s *jsonschema.Schema) { s.Enum = anyList(RemoteTypes()) }
-
-func anyList[T any](list []T) []any {
-	var all []any
-	for _, v := range list {
-		all = append(all, v)
+func (RemoteType) JSONSchemaExtend(s *jsonschema.Schema) {
+	for _, t := range RemoteTypes() {
+		s.Enum = append(s.Enum, t)
 	}
-	return all
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,9 +25,29 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 		}
 		checkDescribed(t, forms[1].(map[string]any), typ)
 	}
-	for _, word := range []string{`"dropbox"`, `"phone_backup"`} {
-		if !strings.Contains(string(Schema()), word) {
-			t.Errorf("the schema doesn't list %s", word)
+}
+
+// The schema allows the kinds of remote that Parse does, in both forms.
+func TestSchemaListsTheTypes(t *testing.T) {
+	var s struct {
+		Defs map[string]struct {
+			OneOf []struct {
+				Pattern    string
+				Properties struct{ Type struct{ Enum []RemoteType } }
+			}
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(Schema(), &s); err != nil {
+		t.Fatal(err)
+	}
+	forms := s.Defs["Remote"].OneOf
+	if len(forms) != 2 || !slices.Equal(forms[1].Properties.Type.Enum, RemoteTypes()) {
+		t.Fatalf("the group of keys: %+v", forms)
+	}
+	short := regexp.MustCompile(forms[0].Pattern)
+	for _, text := range []string{"local:/a", "local:a:b", "local:", ":x", "/a", "drive:x", "notlocal:x", "Local:x", "locl:x"} {
+		if _, err := ParseRemote(text); (err == nil) != short.MatchString(text) {
+			t.Errorf("%s: the schema's pattern says %v, config %v", text, short.MatchString(text), err)
 		}
 	}
 }

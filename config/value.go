@@ -2,7 +2,6 @@ package config
 
 import (
 	"os"
-	"path"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -86,8 +85,8 @@ func (r *Remote) decode(d *decoder, n *yaml.Node, path string) {
 	case yaml.MappingNode:
 		d.group(n, path, reflect.ValueOf(r).Elem())
 		d.require(n, path, "type", "folder")
-		if at := join(path, "folder"); r.Folder != "" {
-			r.resolve(d, d.at(at), at)
+		if at := join(path, "folder"); r.Folder != "" && r.Type != "" {
+			r.Folder = d.folder(d.at(at), at, r.Folder)
 		}
 	case yaml.ScalarNode:
 		r.decodeText(d, n, path, d.text(n, path))
@@ -106,24 +105,9 @@ func (r *Remote) decodeText(d *decoder, n *yaml.Node, path, text string) {
 		d.fail(n, path, "want_remote")
 		return
 	}
-	r.Type = d.remoteType(n, path, kind)
-	r.Folder = folder
-	r.resolve(d, n, path)
-}
-
-// resolve makes the folder absolute for a local remote, and tidies it for the
-// others, where it must be a folder of its own.
-func (r *Remote) resolve(d *decoder, n *yaml.Node, at string) {
-	if r.Type == "local" {
-		r.Folder = d.folder(n, at, r.Folder)
-		return
+	if r.Type = d.remoteType(n, path, kind); r.Type != "" {
+		r.Folder = d.folder(n, path, folder)
 	}
-	folder := path.Clean(r.Folder)
-	if folder == "." || folder == "/" || slices.Contains(strings.Split(r.Folder, "/"), "..") {
-		d.fail(n, at, "bad_folder", "value", shorten(r.Folder))
-		return
-	}
-	r.Folder = folder
 }
 
 // decode reads the kind of a remote.
@@ -133,9 +117,12 @@ func (t *RemoteType) decode(d *decoder, n *yaml.Node, path string) {
 	}
 }
 
+// remoteType returns the kind that text names, or reports why it names none
+// and returns "".
 func (d *decoder) remoteType(n *yaml.Node, path, text string) RemoteType {
+	word := strings.ToLower(text)
 	switch {
-	case slices.Contains(laterRemotes, text):
+	case slices.Contains(laterRemotes, word) || slices.Contains(laterRemotes, other[word]):
 		d.fail(n, path, "later_remote", "name", text)
 	case !slices.Contains(RemoteTypes(), RemoteType(text)):
 		d.fail(n, path, "unknown_type", "value", shorten(text)).Nearest = nearest(text, RemoteTypes())
@@ -143,19 +130,6 @@ func (d *decoder) remoteType(n *yaml.Node, path, text string) RemoteType {
 		return RemoteType(text)
 	}
 	return ""
-}
-
-// decode reads a category.
-func (c *Category) decode(d *decoder, n *yaml.Node, path string) {
-	text := d.text(n, path)
-	if text == "" {
-		return
-	}
-	if !slices.Contains(Categories(), Category(text)) {
-		d.fail(n, path, "unknown_category", "value", shorten(text)).Nearest = nearest(text, Categories())
-		return
-	}
-	*c = Category(text)
 }
 
 // ParseRemote reads TYPE:FOLDER as it stands on a command line. A relative
