@@ -66,6 +66,9 @@ func DecodeLayer(b []byte) (*Layer, error) {
 		}
 		return unknown(tag)
 	})
+	if err == nil && l.Length > 1<<62 { // so that no sum below can overflow
+		err = malformed("length of an image")
+	}
 	if err != nil {
 		return nil, err
 	}

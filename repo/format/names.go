@@ -118,7 +118,8 @@ func parseName(s string) (n Name, err error) {
 	}
 	folder, rest, _ := strings.Cut(s, "/")
 	if folder == "requests" {
-		return Name{Kind: KindRequest, Request: strings.TrimSuffix(rest, ".json")}, nil
+		id := strings.TrimSuffix(rest, ".json")
+		return Name{Kind: KindRequest, Request: id}, validRequest(id)
 	}
 	rest = strings.TrimSuffix(rest, ".age")
 	base := rest[strings.LastIndexByte(rest, '/')+1:]
@@ -159,6 +160,15 @@ func parseName(s string) (n Name, err error) {
 		return n, err
 	}
 	return n, hexInto(n.Device[:], owner)
+}
+
+// validRequest holds the names of requests, which anybody can make, to what
+// names are made of.
+func validRequest(s string) error {
+	if s == "" || len(s) > 64 || strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz-") != "" {
+		return malformed("name of a request")
+	}
+	return nil
 }
 
 func validHolder(s string) error {

@@ -34,9 +34,10 @@ type KeyFile struct {
 	opened *Opened
 }
 
-// OpenKeyFile opens a key file with the holder's identity. The error is
-// crypto.ErrNoMatch if the file is sealed to somebody else.
-func OpenKeyFile(sealed []byte, id *crypto.Identity) (*KeyFile, error) {
+// OpenKeyFile opens a holder's key file with the holder's identity. The error
+// is crypto.ErrNoMatch if the file is sealed to somebody else, and
+// crypto.ErrForged if it was issued to another holder and sealed anew.
+func OpenKeyFile(sealed []byte, holder string, id *crypto.Identity) (*KeyFile, error) {
 	o, err := OpenRecord(sealed, id)
 	if err != nil {
 		return nil, err
@@ -44,6 +45,9 @@ func OpenKeyFile(sealed []byte, id *crypto.Identity) (*KeyFile, error) {
 	f, err := format.DecodeKeyFile(o.Body)
 	if err != nil {
 		return nil, err
+	}
+	if f.Holder != holder {
+		return nil, crypto.ErrForged
 	}
 	ring := &Keyring{Repo: f.Repo, Root: f.Root}
 	for _, e := range f.Epochs {

@@ -48,7 +48,13 @@ func (k *Keyring) OpenSnapshot(sealed []byte, name format.Name, roster *Roster) 
 	if s.Device != name.Device || s.Seq != name.Seq {
 		return nil, fmt.Errorf("%w: it is snapshot %d of another place in the chain", crypto.ErrForged, s.Seq)
 	}
-	return s, k.member(o, format.ContextSnapshot, s.Device, roster)
+	if err := k.member(o, format.ContextSnapshot, s.Device, roster); err != nil {
+		return nil, err
+	}
+	if d := roster.Device(s.Device); d.Revoked && (d.Last == nil || s.Seq > d.Last.Seq) {
+		return nil, fmt.Errorf("%w: it was made after the device was shut out", crypto.ErrForged)
+	}
+	return s, nil
 }
 
 // SealIndex signs x as this device and seals it to the data recipient and the
