@@ -10,8 +10,10 @@ import (
 )
 
 // LocalFile is a Source that is a file on this computer. Its Open returns an
-// *os.File, so that a provider can let the kernel copy; the file belongs to
-// the caller and is neither changed nor moved.
+// *os.File, so that a provider can let the kernel copy. It is never written to
+// again, so that a folder on the same disk can take it as it is, under a
+// second name; but for that and its mode, it is neither changed nor moved, and
+// the caller removes it.
 type LocalFile interface {
 	Source
 	LocalPath() string

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -35,14 +36,19 @@ type packSink struct {
 // spoolFile is a pack object being written.
 type spoolFile struct {
 	file *os.File
+	out  *bufio.Writer // to file
 	sum  hash.Hash
 	age  io.WriteCloser
 	n    int64
 }
 
+// spoolWrite is how much is written at a time. Measured: the pieces of 64 KiB
+// and a tag that age gives cost twice the CPU.
+const spoolWrite = 512 << 10
+
 func (s *spoolFile) Write(p []byte) (int, error) {
 	s.sum.Write(p)
-	n, err := s.file.Write(p)
+	n, err := s.out.Write(p)
 	s.n += int64(n)
 	return n, err
 }
@@ -55,7 +61,7 @@ func newSpoolFile(dir string, to *crypto.Recipient) (*spoolFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fill a pack: %w", localError(err))
 	}
-	s := &spoolFile{file: f, sum: sha256.New()}
+	s := &spoolFile{file: f, out: bufio.NewWriterSize(f, spoolWrite), sum: sha256.New()}
 	if s.age, err = crypto.Seal(s, to); err != nil {
 		return nil, errors.Join(err, s.abort())
 	}
@@ -97,6 +103,9 @@ func (p *packSink) finish(s *spoolFile, dir string, device format.DeviceID) erro
 		return err
 	}
 	if err := s.age.Close(); err != nil {
+		return err
+	}
+	if err := s.out.Flush(); err != nil {
 		return err
 	}
 	if err := s.file.Sync(); err != nil {

@@ -79,8 +79,7 @@ func (o *options) summary(step string) (s madeup.Summary, err error) {
 	return s, err
 }
 
-// makeRoom makes the folder to work in, and makes sure that all of it fits:
-// the chats, a repository for each program, and one restore at a time.
+// makeRoom makes the folder to work in, and makes sure that all of it fits.
 func (o *options) makeRoom() (remove func() error, err error) {
 	made := o.dir
 	if o.dir == "" {
@@ -109,7 +108,7 @@ func (o *options) checkSpace() error {
 	if err != nil {
 		return fmt.Errorf("ask for free space: %w", err)
 	}
-	need := need(o.chats, o.profile != "")
+	need := o.need()
 	if usage.Free < need {
 		return fmt.Errorf("work in %s: about %s are needed, %s are free; use --dir or a smaller --scale",
 			o.dir, size(int64(need)), size(int64(usage.Free)))
@@ -117,13 +116,17 @@ func (o *options) checkSpace() error {
 	return nil
 }
 
-// need is about how many bytes a run takes on the disk.
-func need(c madeup.Options, alone bool) uint64 {
-	chats := uint64(max(c.Bytes, 100e6))
-	trees := uint64(5) // chats, three repositories, a restore
-	if alone {
+// need is about how many bytes a run takes on the disk: the chats, the
+// repositories, and what is restored as these go.
+func (o *options) need() uint64 {
+	trees := uint64(5)
+	switch {
+	case o.profile != "":
 		trees = 3
+	case o.keep:
+		trees = 8
 	}
+	chats := uint64(max(o.chats.Bytes, 100e6))
 	return trees*chats + chats/10 + 500e6
 }
 

@@ -21,7 +21,8 @@ import (
 	"github.com/chatkeep/chatkeep/sources/folder"
 )
 
-// The steps of a profile run. Each is a process of its own, like a command.
+// The steps of a profile run. Each is a process of its own, like a command, and
+// heeds GOGC and GOMEMLIMIT; cmd/chatkeep has stricter ones by default.
 const (
 	stepInit    = "init"
 	stepFirst   = "first"

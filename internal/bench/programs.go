@@ -94,7 +94,7 @@ func (o *options) ours(ctx context.Context) (program, error) {
 	}
 	return program{
 		name: "chatkeep", version: version(ctx, binary), repo: repo, caches: []string{home("none"), home("nocache")},
-		setup:   []command{do("init", "--recovery-out", key, "--json")},
+		setup:   []command{do("init", "--recovery", key, "--json")},
 		backup:  func(int) command { return do("backup", "--json") },
 		restore: func(to string) command { return restore(to) },
 		one:     func(file, to string) command { return restore(to, "--include", sourceName+"/"+file) },

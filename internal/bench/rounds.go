@@ -18,13 +18,13 @@ const (
 	rowSame    = "nothing changed"
 	rowDay     = "a day: messages and media"
 	rowHour    = "an hour: 40 messages"
-	rowRestore = "full restore"
-	rowOne     = "one 100 KB file, cold start"
 	rowVerify  = "verify without data"
+	rowOne     = "one 100 KB file, cold start"
+	rowRestore = "full restore"
 	rowWalk    = "walk the tree"
 )
 
-var rows = []string{rowFirst, rowSame, rowDay, rowHour, rowRestore, rowOne, rowVerify, rowWalk}
+var rows = []string{rowFirst, rowSame, rowDay, rowHour, rowVerify, rowOne, rowRestore, rowWalk}
 
 // Programs that are no backup: what a step costs at least.
 const (
@@ -35,7 +35,7 @@ const (
 // key is one cell of the table: a row and a program.
 type key struct{ row, program string }
 
-// run is everything that was measured.
+// results are everything that was measured.
 type results struct {
 	cells  map[key][]usage // one per round
 	day    madeup.Summary
@@ -49,7 +49,8 @@ func (o *options) compare(ctx context.Context, out, log io.Writer) error {
 	var list []program
 	for n := range o.rounds {
 		if n > 0 {
-			if err := o.clear(); err != nil {
+			fmt.Fprintln(log, "bench: waiting until the disk has forgotten the last round")
+			if err := o.clear(ctx); err != nil {
 				return err
 			}
 		}
@@ -78,13 +79,23 @@ func (o *options) compare(ctx context.Context, out, log io.Writer) error {
 // full reports whether this is the size the targets were set for.
 func (o *options) full() bool { return o.preset == "bench" && o.scale == 1 }
 
+// pause is how long ext4 takes detours around inodes that were freed, which
+// would cost whoever makes files next up to twice the CPU.
+const pause = 90 * time.Second
+
 // clear removes what a round left, but the built binary.
-func (o *options) clear() error {
-	var failed error
-	for _, dir := range []string{"chats", "chatkeep", "restic", "borg"} {
-		failed = errors.Join(failed, removeAll(o.path(dir)))
+func (o *options) clear(ctx context.Context) error {
+	for _, dir := range []string{"chats", "chatkeep", "restic", "borg", "restored"} {
+		if err := removeAll(o.path(dir)); err != nil {
+			return err
+		}
 	}
-	return failed
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func names(list []program) (names []string) {
@@ -134,7 +145,7 @@ func (r *round) all() error {
 		func() error { return r.backup(rowDay) },
 		func() error { return r.change(stepHour) },
 		func() error { return r.backup(rowHour) },
-		r.walk, r.restoreAll, r.restoreOne, r.verify,
+		r.verify, r.restoreOne, r.walk, r.restoreAll,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -210,22 +221,36 @@ func (r *round) floor(row, program string, args ...string) error {
 	return err
 }
 
+// restoreAll restores everything. What was restored stays until the round
+// ends, see pause; so that it fits, each repository goes after its last use.
 func (r *round) restoreAll() error {
 	want, err := measureDir(r.chatsDir())
 	if err != nil {
 		return err
 	}
 	for _, p := range r.list {
-		err := r.into(func(to string) error {
-			return r.measure(rowRestore, p.name, p.restore(to), r.whole(p.name, to, want))
-		})
+		to, err := r.target(p.name)
+		if err == nil {
+			err = r.measure(rowRestore, p.name, p.restore(to), r.whole(p.name, to, want))
+		}
+		if err == nil && !r.keep {
+			err = removeAll(p.repo)
+		}
 		if err != nil {
 			return err
 		}
 	}
-	return r.into(func(to string) error {
-		return r.floor(rowRestore, copyProgram, "cp", "-a", r.chatsDir(), to)
-	})
+	to, err := r.target("copy")
+	if err != nil {
+		return err
+	}
+	return r.floor(rowRestore, copyProgram, "cp", "-a", r.chatsDir(), to)
+}
+
+// target makes a folder to restore to.
+func (r *round) target(name string) (string, error) {
+	to := r.path("restored", name)
+	return to, os.MkdirAll(to, 0o700)
 }
 
 // whole notes a restore that did not bring back everything.
@@ -238,15 +263,6 @@ func (r *round) whole(program, to string, want content) func(*usage) error {
 		}
 		return err
 	}
-}
-
-// into gives a new folder to restore to, and removes it.
-func (r *round) into(do func(to string) error) error {
-	to := r.path("restored")
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return err
-	}
-	return errors.Join(do(to), removeAll(to))
 }
 
 // restoreOne restores one file without any cache.
@@ -265,9 +281,10 @@ func (r *round) restoreOne() error {
 				return err
 			}
 		}
-		err := r.into(func(to string) error {
-			return r.measure(rowOne, p.name, p.one(file, to), r.whole(p.name, to, content{1, info.Size()}))
-		})
+		to, err := r.target(p.name + "-one")
+		if err == nil {
+			err = r.measure(rowOne, p.name, p.one(file, to), r.whole(p.name, to, content{1, info.Size()}))
+		}
 		if err != nil {
 			return err
 		}

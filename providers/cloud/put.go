@@ -60,14 +60,15 @@ func (r *remote) upload(ctx context.Context, path string, src providers.Source) 
 }
 
 // putBeside is Put where a file shows while it is being written, as on a plain
-// disk: the bytes go to a leftover name in the same folder, which no listing
-// of ours shows, are synced if the disk is ours, and then take their name in
-// one step. What an earlier, crashed Put of the name left is removed first.
+// disk: the bytes go, or are linked, to a leftover name in the same folder,
+// which no listing of ours shows, are synced if the disk is ours, and then take
+// their name in one step. What an earlier, crashed Put of the name left is
+// removed first.
 func (r *remote) putBeside(ctx context.Context, name string, src providers.Source) (fs.Object, error) {
 	r.clearLeftovers(ctx, name)
 	beside := r.leftovers.begin(name)
 	defer r.leftovers.end(beside)
-	o, err := r.upload(ctx, beside, src)
+	o, err := r.fill(ctx, beside, src)
 	if err == nil {
 		err = r.disk.keepFile(beside)
 	}
@@ -81,7 +82,16 @@ func (r *remote) putBeside(ctx context.Context, name string, src providers.Sourc
 		r.removeLeftover(ctx, name, beside)
 		return nil, err
 	}
+	r.disk.unlink(beside)
 	return o, r.disk.keepName(name)
+}
+
+// fill brings the source's bytes to a leftover name, by a link if it can.
+func (r *remote) fill(ctx context.Context, beside string, src providers.Source) (fs.Object, error) {
+	if ctx.Err() == nil && r.disk.link(src, beside) {
+		return r.fs.NewObject(ctx, beside)
+	}
+	return r.upload(ctx, beside, src)
 }
 
 func (r *remote) rename(ctx context.Context, o fs.Object, name string) (fs.Object, error) {
