@@ -1,14 +1,18 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
+	"github.com/chatkeep/chatkeep/crypto"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/repo/trust"
 )
 
 // CheckOptions say how deep a check goes.
@@ -50,7 +54,9 @@ func (rep *Report) OK() bool { return len(rep.Bad) == 0 && len(rep.Alarms) == 0 
 // everybody's heads. Own packs that are bad are remembered, so that the next
 // backup stores their chunks again.
 func (r *Repo) Check(ctx context.Context, o CheckOptions) (*Report, error) {
-	c := &checker{repo: r, opt: o, listed: map[format.Name]providers.Info{}, bad: map[string]bool{}, packs: map[format.Digest]packFact{}}
+	c := &checker{repo: r, opt: o, listed: map[format.Name]providers.Info{},
+		named: map[format.Digest][]format.Name{}, used: map[format.Name]bool{}, bad: map[string]bool{},
+		good: map[format.Digest]bool{}, packs: map[format.Digest]packFact{}, live: map[format.Digest]bool{}}
 	if err := c.list(ctx); err != nil {
 		return nil, err
 	}
@@ -60,11 +66,14 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*Report, error) {
 	if err := c.snapshots(ctx); err != nil {
 		return nil, err
 	}
+	c.strangers()
+	c.copies()
 	if o.Data > 0 {
 		if err := c.data(ctx); err != nil {
 			return nil, err
 		}
 	}
+	c.forgive()
 	c.rep.Alarms = c.otherAlarms()
 	return &c.rep, r.rememberLost(c.lostOwn())
 }
@@ -74,14 +83,22 @@ type checker struct {
 	opt    CheckOptions
 	rep    Report
 	listed map[format.Name]providers.Info
+	named  map[format.Digest][]format.Name // all names that promise the same bytes
+	used   map[format.Name]bool            // snapshots that are proven, and what they name
 	bad    map[string]bool
-	packs  map[format.Digest]packFact // all that a live index lists
+	good   map[format.Digest]bool     // objects whose bytes are proven
+	packs  map[format.Digest]packFact // all that an index of a snapshot lists
+	live   map[format.Digest]bool     // own packs and indexes that the newest snapshot counts on
 	needed []*Snapshot
 }
 
 type packFact struct {
 	device format.DeviceID
 	pack   format.Pack
+}
+
+func (f packFact) name() format.Name {
+	return format.Name{Kind: format.KindPack, Device: f.device, Digest: f.pack.Name}
 }
 
 func (c *checker) note(object string, err error) {
@@ -106,10 +123,16 @@ func (c *checker) list(ctx context.Context) error {
 			return nil
 		}
 		c.listed[n] = info
+		if !n.Digest.IsZero() {
+			c.named[n.Digest] = append(c.named[n.Digest], n)
+		}
 		c.rep.Objects++
 		c.rep.Bytes += info.Size
-		if sum, ok := info.Sums[providers.SHA256]; ok && !n.Digest.IsZero() && sum != n.Digest.String() {
-			c.note(n.String(), errDigest)
+		if sum, ok := info.Sums[providers.SHA256]; ok && !n.Digest.IsZero() {
+			c.good[n.Digest] = sum == n.Digest.String()
+			if !c.good[n.Digest] {
+				c.note(n.String(), errDigest)
+			}
 		}
 		return nil
 	})
@@ -157,15 +180,17 @@ func (c *checker) records(ctx context.Context) error {
 		switch n.Kind {
 		case format.KindRoster:
 			_, err = c.repo.fetchRoster(ctx, n)
+			c.used[n] = err == nil
 		case format.KindSecret:
 			if c.repo.CanRead() {
 				var sealed []byte
 				if sealed, err = c.repo.fetch(ctx, n); err == nil {
 					_, err = c.repo.ring.OpenSecret(sealed, n.Device, c.repo.roster)
+					c.used[n] = err == nil
 				}
 			}
 		case format.KindKeys:
-			_, err = c.repo.fetch(ctx, n) // sealed to its holder alone
+			err = c.keyFile(ctx, n)
 		}
 		if err != nil {
 			if _, ok := alarmFor("", err); !ok {
@@ -187,10 +212,53 @@ func (c *checker) records(ctx context.Context) error {
 	return nil
 }
 
+// keyFile proves a key file's bytes, and if it is this device's own also who
+// signed it. The others' are sealed to their holders alone.
+func (c *checker) keyFile(ctx context.Context, n format.Name) error {
+	sealed, err := c.repo.fetch(ctx, n)
+	own := c.repo.ring.Device
+	if err != nil || own == nil || n.Holder != own.ID.String() {
+		return err
+	}
+	f, err := trust.OpenKeyFile(sealed, own.ID.String(), own.Identity)
+	if err != nil {
+		return err
+	}
+	if f.ByRoot() {
+		_, err = f.SignedByRoot(c.repo.ring.Root)
+	} else {
+		_, err = f.SignedByMember(c.repo.ring.Root, c.repo.roster)
+	}
+	return err
+}
+
+// strangers notes objects of a device that is not in the roster, one each.
+func (c *checker) strangers() {
+	told := map[format.DeviceID]bool{{}: true} // zero: objects of no device
+	for _, n := range slices.SortedFunc(maps.Keys(c.listed), func(a, b format.Name) int { return cmp.Compare(a.String(), b.String()) }) {
+		if !told[n.Device] && c.repo.roster.Device(n.Device) == nil {
+			told[n.Device] = true
+			c.note(n.String(), fmt.Errorf("%w: device %s is not in the list of devices", crypto.ErrForged, n.Device))
+		}
+	}
+}
+
+// copies notes objects that are the copy of another one, which no device makes,
+// unless it is known which of the names is the right one.
+func (c *checker) copies() {
+	for _, names := range c.named {
+		for _, n := range names {
+			if len(names) > 1 && !c.used[n] {
+				c.note(n.String(), fmt.Errorf("%w: a copy of another object", crypto.ErrForged))
+			}
+		}
+	}
+}
+
 // expect notes it if no object of a kind fits.
 func (c *checker) expect(kind format.Kind, fits func(format.Name) bool, as string) {
 	for n := range c.listed {
-		if n.Kind == kind && fits(n) {
+		if n.Kind == kind && fits(n) && !c.bad[n.String()] {
 			return
 		}
 	}
@@ -215,17 +283,32 @@ func (c *checker) snapshots(ctx context.Context) error {
 		return err
 	}
 	c.needed = list
-	for _, s := range list {
+	for i, s := range list {
+		c.used[s.Name] = true
+		c.rosterOf(s)
 		if err := c.gossip(ctx, s); err != nil {
 			return err
 		}
+		newest := i+1 == len(list) || list[i+1].Device != s.Device
 		for _, digest := range s.Index {
-			if err := c.index(ctx, s.Device, digest); err != nil {
+			if err := c.index(ctx, s.Device, digest, newest); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// rosterOf notes it if the roster a snapshot was made under is not there.
+func (c *checker) rosterOf(s *Snapshot) {
+	for _, n := range c.named[s.Roster] {
+		if n.Kind == format.KindRoster {
+			return
+		}
+	}
+	if s.Roster != c.repo.roster.Digest { // that one is looked for by its name
+		c.note(rosterObject(s.Roster), providers.ErrNotExist)
+	}
 }
 
 // gossip holds one device's word of the others' heads against what is here.
@@ -239,14 +322,18 @@ func (c *checker) gossip(ctx context.Context, s *Snapshot) error {
 	return nil
 }
 
-func (c *checker) index(ctx context.Context, d format.DeviceID, digest format.Digest) error {
+func (c *checker) index(ctx context.Context, d format.DeviceID, digest format.Digest, newest bool) error {
 	name := format.Name{Kind: format.KindIndex, Device: d, Digest: digest}
+	c.used[name] = true
 	if _, seen := c.listed[name]; !seen {
 		if err := c.missing(ctx, name); err != nil {
 			return err
 		}
 	}
 	own := c.repo.ring.Device != nil && c.repo.ring.Device.ID == d
+	if own && newest {
+		c.live[digest] = true
+	}
 	if !own && !c.repo.CanRead() {
 		return nil
 	}
@@ -259,6 +346,9 @@ func (c *checker) index(ctx context.Context, d format.DeviceID, digest format.Di
 		return nil
 	}
 	for _, p := range x.Packs {
+		if own && newest {
+			c.live[p.Name] = true
+		}
 		if err := c.pack(ctx, d, p); err != nil {
 			return err
 		}
@@ -272,7 +362,8 @@ func (c *checker) pack(ctx context.Context, d format.DeviceID, p format.Pack) er
 		return nil
 	}
 	c.packs[p.Name] = packFact{d, p}
-	name := format.Name{Kind: format.KindPack, Device: d, Digest: p.Name}
+	name := c.packs[p.Name].name()
+	c.used[name] = true
 	info, ok := c.listed[name]
 	if !ok {
 		return c.missing(ctx, name)
@@ -302,15 +393,42 @@ func (c *checker) otherAlarms() []Alarm {
 	})
 }
 
-// lostOwn lists this device's bad packs.
+// forgive takes bad packs off the list whose every chunk also lies in another
+// pack: they were stored again, and readers find them there.
+func (c *checker) forgive() {
+	var elsewhere map[[32]byte]uint32
+	for _, f := range c.packs {
+		if !c.bad[f.name().String()] {
+			continue
+		}
+		if elsewhere == nil {
+			elsewhere = c.knownChunks(func(f packFact) bool { return !c.bad[f.name().String()] })
+		}
+		needed := slices.ContainsFunc(f.pack.Entries, func(e format.ContentsEntry) bool {
+			n, ok := elsewhere[e.ID]
+			return !ok || n != e.Length
+		})
+		if !needed {
+			c.rep.Bad = slices.DeleteFunc(c.rep.Bad, func(b Bad) bool { return b.Object == f.name().String() })
+		}
+	}
+}
+
+// lostOwn lists this device's bad packs and indexes that its next snapshot
+// would count on. What an earlier check found bad stays so until it is proven
+// good: this one may not have looked as closely.
 func (c *checker) lostOwn() (lost []string) {
 	if c.repo.ring.Device == nil {
 		return nil
 	}
-	for _, f := range c.packs {
-		name := format.Name{Kind: format.KindPack, Device: f.device, Digest: f.pack.Name}
-		if f.device == c.repo.ring.Device.ID && c.bad[name.String()] {
-			lost = append(lost, f.pack.Name.String())
+	before := c.repo.lostObjects()
+	for d := range c.live {
+		name := format.Name{Kind: format.KindIndex, Device: c.repo.ring.Device.ID, Digest: d}
+		if f, ok := c.packs[d]; ok {
+			name = f.name()
+		}
+		if c.bad[name.String()] || before[d] && !c.good[d] {
+			lost = append(lost, d.String())
 		}
 	}
 	slices.Sort(lost)

@@ -51,7 +51,7 @@ func (c *checker) sample() []packFact {
 }
 
 func (c *checker) readPack(ctx context.Context, f packFact) error {
-	name := format.Name{Kind: format.KindPack, Device: f.device, Digest: f.pack.Name}
+	name := f.name()
 	sealed, err := c.download(ctx, name, f.pack.Size)
 	if err != nil {
 		if _, ok := alarmFor("", err); !ok {
@@ -64,6 +64,7 @@ func (c *checker) readPack(ctx context.Context, f packFact) error {
 		c.note(name.String(), errDigest)
 		return nil
 	}
+	c.good[f.pack.Name] = true
 	c.rep.ReadBack++
 	if c.repo.CanRead() {
 		if err := c.provePack(ctx, f, sealed); err != nil {
@@ -154,7 +155,7 @@ func decodeChunk(dec *zstd.Decoder, frame, buf []byte, length uint32) ([]byte, e
 
 // trees follows every snapshot to its last chunk, each tree chunk once.
 func (c *checker) trees(ctx context.Context) error {
-	chunks := c.knownChunks()
+	chunks := c.knownChunks(func(packFact) bool { return true })
 	visited := map[[32]byte]bool{}
 	for _, s := range c.needed {
 		if err := c.tree(ctx, s, chunks, visited); err != nil {
@@ -164,9 +165,12 @@ func (c *checker) trees(ctx context.Context) error {
 	return nil
 }
 
-func (c *checker) knownChunks() map[[32]byte]uint32 {
+func (c *checker) knownChunks(count func(packFact) bool) map[[32]byte]uint32 {
 	chunks := map[[32]byte]uint32{}
 	for _, f := range c.packs {
+		if !count(f) {
+			continue
+		}
 		for _, e := range f.pack.Entries {
 			chunks[e.ID] = e.Length
 		}

@@ -37,14 +37,14 @@ func parseClear(b []byte) (format.RepoID, error) {
 
 // readme lies in clear beside the objects, for whoever finds them.
 const readme = `This folder is a chatkeep repository: encrypted backups of chats.
-这个文件夹是 chatkeep 仓库,里面是加密的聊天记录备份。
+这个文件夹是 chatkeep 备份库，里面是加密的聊天记录备份。
 
 Don't rename, move or delete anything in it: every file is needed.
-请不要改名、移动或删除里面的任何文件,每一个都有用。
+请不要改名、移动或删除里面的任何文件，每一个都有用。
 
 To bring the backups back you need the recovery key, a text file with one line
 that begins with AGE-SECRET-KEY-PQ-1.
-取回备份需要恢复密钥,它是一个文本文件,其中一行以 AGE-SECRET-KEY-PQ-1 开头。
+取回备份需要恢复密钥，它是一个文本文件，其中一行以 AGE-SECRET-KEY-PQ-1 开头。
 
   With chatkeep / 用 chatkeep:
     chatkeep restore latest --remote TYPE:PATH --identity recovery.key --to DIR

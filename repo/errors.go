@@ -76,7 +76,7 @@ func (a Alarm) Coded() error {
 func alarmFor(object string, err error) (Alarm, bool) {
 	code := hint.Code("")
 	switch {
-	case errors.Is(err, providers.ErrNotExist):
+	case errors.Is(err, providers.ErrNotExist), errors.Is(err, trust.ErrNoParent):
 		code = CodeMissing
 	case errors.Is(err, crypto.ErrForged), errors.Is(err, trust.ErrOtherRoot), errors.Is(err, trust.ErrEpoch):
 		code = CodeForged

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -15,7 +16,14 @@ import (
 // Snapshot is a snapshot whose signature was proven.
 type Snapshot struct {
 	format.Snapshot
-	Name format.Name
+	Name   format.Name
+	copies []format.Digest // other names of the same snapshot
+}
+
+// same reports whether two objects hold one snapshot: any member can seal
+// another's record anew, under another name, and that is no second history.
+func (s *Snapshot) same(other *Snapshot) bool {
+	return bytes.Equal(s.Encode(), other.Encode())
 }
 
 // loadHeads lists all snapshots and holds them against what this device has
@@ -90,7 +98,7 @@ func (r *Repo) Snapshot(ctx context.Context, name format.Name) (*Snapshot, error
 	if err != nil {
 		return nil, err
 	}
-	return &Snapshot{*s, name}, nil
+	return &Snapshot{Snapshot: *s, Name: name}, nil
 }
 
 // Snapshots returns all snapshots that can be proven, of one device or, with a
@@ -121,28 +129,34 @@ func (r *Repo) provenOf(ctx context.Context, d format.DeviceID) ([]*Snapshot, er
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
+		if n := len(list); n > 0 && list[n-1].same(s) {
+			list[n-1].copies = append(list[n-1].copies, s.Name.Digest)
+			continue
+		}
 		list = append(list, s)
 	}
 	r.proveChain(d, list)
-	return list, nil
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return list, r.rememberHead(list[len(list)-1])
 }
 
 // proveChain checks that each snapshot names the one before it: a gap is named
 // exactly, and two of one number are a fork.
 func (r *Repo) proveChain(d format.DeviceID, list []*Snapshot) {
-	last, digest := uint64(0), format.Digest{}
+	last, names := uint64(0), []format.Digest{{}}
 	for _, s := range list {
 		switch {
 		case s.Seq == last:
-			r.alarm(Alarm{Code: CodeForked, Object: s.Name.String(), Device: r.DeviceName(d),
-				Err: fmt.Errorf("there are two snapshots %d of one device", s.Seq)})
+			r.forked(s)
 		case s.Seq > last+1:
 			r.alarm(Alarm{Code: CodeHeadMissing, Device: r.DeviceName(d), From: last + 1, To: s.Seq - 1})
-		case s.Previous != digest:
+		case !slices.Contains(names, s.Previous):
 			r.alarm(Alarm{Code: CodeForked, Object: s.Name.String(), Device: r.DeviceName(d),
 				Err: fmt.Errorf("snapshot %d does not follow the snapshot %d that is here", s.Seq, last)})
 		}
-		last, digest = s.Seq, s.Name.Digest
+		last, names = s.Seq, append(s.copies, s.Name.Digest)
 	}
 }
 
@@ -161,11 +175,16 @@ func (r *Repo) withSnapshots() []format.DeviceID {
 }
 
 // Head returns the newest snapshot of a device that can be proven, or nil.
-// Newer ones that can't become alarms. A head this device sees for the first
-// time is remembered.
+// Newer ones that can't become alarms, and so does a second one of the same
+// number; of two, the one this device has seen before is returned. A head it
+// sees for the first time is remembered.
 func (r *Repo) Head(ctx context.Context, d format.DeviceID) (*Snapshot, error) {
-	list := r.snapshots[d]
-	for _, name := range slices.Backward(list) {
+	list := slices.Clone(r.snapshots[d])
+	known, _ := r.seen.head(d)
+	slices.SortFunc(list, func(a, b format.Name) int {
+		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(truth(a.Digest == known.Digest), truth(b.Digest == known.Digest)), byPlace(a, b))
+	})
+	for i, name := range slices.Backward(list) {
 		s, err := r.Snapshot(ctx, name)
 		if a, ok := alarmFor(name.String(), err); ok {
 			r.alarm(a)
@@ -174,9 +193,26 @@ func (r *Repo) Head(ctx context.Context, d format.DeviceID) (*Snapshot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
+		if i > 0 && list[i-1].Seq == s.Seq {
+			if other, err := r.Snapshot(ctx, list[i-1]); err == nil && !other.same(s) {
+				r.forked(s)
+			}
+		}
 		return s, r.rememberHead(s)
 	}
 	return nil, nil
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (r *Repo) forked(s *Snapshot) {
+	r.alarm(Alarm{Code: CodeForked, Object: s.Name.String(), Device: r.DeviceName(s.Device),
+		Err: fmt.Errorf("there are two snapshots %d of one device", s.Seq)})
 }
 
 func (r *Repo) rememberHead(s *Snapshot) error {
@@ -207,9 +243,18 @@ func (r *Repo) Find(ctx context.Context, spec string) (*Snapshot, error) {
 		s, err = r.bySeq(ctx, device, which)
 	}
 	if err == nil && s == nil {
-		err = noSnapshot(spec)
+		err = r.noneOf(device, which, spec)
 	}
 	return s, err
+}
+
+// noneOf tells snapshots that are all broken from those that never were.
+func (r *Repo) noneOf(d format.DeviceID, seq uint64, spec string) error {
+	if list := r.snapshots[d]; seq == 0 && len(list) > 0 {
+		name := list[len(list)-1].String()
+		return hint.New(CodeDamaged, integrityError{fmt.Errorf("find snapshot %q: none of the %d can be proven", spec, len(list))}, "object", name)
+	}
+	return noSnapshot(spec)
 }
 
 func (r *Repo) bySeq(ctx context.Context, d format.DeviceID, seq uint64) (*Snapshot, error) {

@@ -3,6 +3,7 @@ package repo
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -82,6 +83,53 @@ func (w *Writer) Parent(source string) *ListedSource {
 	return nil
 }
 
+// HeadSource returns what the head snapshot holds of a source, nil if nothing.
+// It needs no listing on a device that can read. known is false if there is no
+// way to tell.
+func (w *Writer) HeadSource(ctx context.Context, source string) (s *format.SourceTree, known bool, err error) {
+	if w.head == nil {
+		return nil, true, nil
+	}
+	root, err := w.headRoot(ctx)
+	if root == nil || err != nil {
+		return nil, false, err
+	}
+	for i := range root.Sources {
+		if root.Sources[i].Name == source {
+			return &root.Sources[i], true, nil
+		}
+	}
+	return nil, true, nil
+}
+
+// headRoot returns the top of the head snapshot from the listing or the remote,
+// or nil if neither has it.
+func (w *Writer) headRoot(ctx context.Context) (*format.Root, error) {
+	if meta, _, err := w.repo.loadListing(w.head.Name.Digest); err == nil {
+		if root, err := format.DecodeRoot(meta.Root, format.Digest{}); err == nil {
+			return root, nil
+		}
+	}
+	if !w.repo.CanRead() {
+		return nil, nil
+	}
+	rd, err := w.repo.NewReader(ctx, w.head)
+	if err != nil {
+		return nil, damageIsNone(err)
+	}
+	defer rd.Close()
+	root, err := rd.Root(ctx)
+	return root, damageIsNone(err)
+}
+
+// damageIsNone passes only errors on that say nothing about the object.
+func damageIsNone(err error) error {
+	if Damage(err) {
+		return nil
+	}
+	return err
+}
+
 func (r *Repo) listingPath(d format.Digest) string { return r.state.path(listingDir, d.String()[:32]) }
 
 func (r *Repo) loadListing(d format.Digest) (*listingMeta, string, error) {
@@ -150,6 +198,10 @@ func (l *ListingReader) Next() *Listed {
 	return &Listed{Entry: e, origin: origin{leaf: l.number, child: l.child}}
 }
 
+// Leaves returns how many leaves have been read so far: at the end, fewer than
+// ListedSource.Leaves if the listing is damaged.
+func (l *ListingReader) Leaves() int { return l.number + 1 }
+
 // Close ends reading.
 func (l *ListingReader) Close() error {
 	if l.file == nil {
@@ -164,7 +216,7 @@ func (l *ListingReader) readLeaf() bool {
 		return false
 	}
 	n := binary.LittleEndian.Uint32(head[:])
-	if n > maxLine {
+	if n < 4 || n > maxLine {
 		return false
 	}
 	b := make([]byte, n)

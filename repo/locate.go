@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/chatkeep/chatkeep/internal/durable"
 	"github.com/chatkeep/chatkeep/repo/format"
@@ -20,27 +21,33 @@ func (r *Repo) fetchIndex(ctx context.Context, device format.DeviceID, digest fo
 	return r.ring.OpenIndex(sealed, device, r.roster)
 }
 
-// openIndex opens the local index over everything that this device's own live
-// index objects promise. Runs that are missing or damaged are made again; an
-// index object that is gone or broken is an alarm, and what only it knew will
-// be stored again.
-func (r *Repo) openIndex(ctx context.Context, head *Snapshot) (*index.Set, error) {
-	var runs []*index.Run
-	if head != nil {
-		for i := len(head.Index) - 1; i >= 0; i-- { // newest first
-			run, err := r.openRun(ctx, head.Device, head.Index[i])
-			name := format.Name{Kind: format.KindIndex, Device: head.Device, Digest: head.Index[i]}
-			if a, ok := alarmFor(name.String(), err); ok {
-				r.alarm(a)
-				continue
+// openIndex opens the local index over what a device's index objects promise,
+// given oldest first. Runs that are missing or damaged are made again. An
+// index object that is gone or broken is an alarm; packs then names those the
+// others know, and is nil otherwise.
+func (r *Repo) openIndex(ctx context.Context, device format.DeviceID, objects []format.Digest) (set *index.Set, packs map[format.Digest]bool, err error) {
+	var runs []*index.Run // newest first
+	for _, digest := range slices.Backward(objects) {
+		run, err := r.openRun(ctx, device, digest)
+		name := format.Name{Kind: format.KindIndex, Device: device, Digest: digest}
+		if a, ok := alarmFor(name.String(), err); ok {
+			r.alarm(a)
+			packs = map[format.Digest]bool{}
+			continue
+		}
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("open index: %w", err), index.NewSet(runs...).Close())
+		}
+		runs = append(runs, run)
+	}
+	if packs != nil {
+		for _, run := range runs {
+			for _, p := range run.Packs() {
+				packs[p] = true
 			}
-			if err != nil {
-				return nil, errors.Join(fmt.Errorf("open index: %w", err), index.NewSet(runs...).Close())
-			}
-			runs = append(runs, run)
 		}
 	}
-	return index.NewSet(runs...), nil
+	return index.NewSet(runs...), packs, nil
 }
 
 // runDir holds one run for each live index object.
@@ -85,9 +92,9 @@ func runOf(x *format.Index) (packs [][32]byte, entries []index.Entry) {
 	return packs, entries
 }
 
-// lostPacks returns the own packs that a verification found missing or
-// damaged.
-func (r *Repo) lostPacks() map[format.Digest]bool {
+// lostObjects returns the own packs and indexes that a verification found
+// missing or damaged.
+func (r *Repo) lostObjects() map[format.Digest]bool {
 	lost := map[format.Digest]bool{}
 	for _, s := range r.seen.Lost {
 		if d, err := format.ParseDigest(s); err == nil {
@@ -98,13 +105,24 @@ func (r *Repo) lostPacks() map[format.Digest]bool {
 }
 
 // openReadIndex opens the indexes a snapshot names, for reading: of whatever
-// device, since ids prove what is found.
+// device, since ids prove what is found. Those of the device's newest snapshot
+// come on top, since they know where chunks were stored again.
 func (r *Repo) openReadIndex(ctx context.Context, s *Snapshot) (*index.Set, error) {
+	head, err := r.Head(ctx, s.Device)
+	if err != nil {
+		return nil, err
+	}
+	objects := slices.Clone(s.Index)
+	if head != nil {
+		objects = slices.DeleteFunc(objects, func(d format.Digest) bool { return slices.Contains(head.Index, d) })
+		objects = append(objects, head.Index...)
+	}
 	if r.cache.dir != "" || r.state != nil {
-		return r.openIndex(ctx, s)
+		set, _, err := r.openIndex(ctx, s.Device, objects)
+		return set, err
 	}
 	set := index.NewSet()
-	for _, digest := range s.Index {
+	for _, digest := range objects {
 		x, err := r.fetchIndex(ctx, s.Device, digest)
 		name := format.Name{Kind: format.KindIndex, Device: s.Device, Digest: digest}
 		if a, ok := alarmFor(name.String(), err); ok {

@@ -43,7 +43,9 @@ func (w *Writer) Publish(ctx context.Context, s *format.Snapshot, sealed func(fo
 	s.Repo, s.Roster, s.Device = r.ring.Repo, r.roster.Digest, r.ring.Device.ID
 	s.Seq, s.Previous, s.Index = w.NextSeq(), w.previous(), live
 	s.Root.Pack = w.Resolve(s.Root.Pack)
-	s.Heads = r.othersHeads()
+	if s.Heads, err = r.othersHeads(ctx); err != nil {
+		return nil, err
+	}
 	for _, o := range objects {
 		s.Counts.Uploaded += uint64(len(o.Sealed))
 	}
@@ -70,18 +72,39 @@ func (w *Writer) Publish(ctx context.Context, s *format.Snapshot, sealed func(fo
 		w.stats.Uploaded.Add(uint64(len(o.Sealed)))
 		w.stats.Objects.Add(1)
 	}
-	return &Snapshot{*s, snapshot.Name}, w.journal.reset()
+	if err := r.found(w.lost); err != nil {
+		return nil, err
+	}
+	return &Snapshot{Snapshot: *s, Name: snapshot.Name}, w.journal.reset()
 }
 
-// othersHeads is this device's word on the newest snapshots of the others.
-func (r *Repo) othersHeads() []format.Head {
+// found notes that nothing depends on the lost objects any more.
+func (r *Repo) found(lost map[format.Digest]bool) error {
+	if len(lost) == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen.Lost = nil
+	return r.state.saveSeen(r.seen)
+}
+
+// othersHeads is this device's word on the newest snapshots of the others, so
+// that whoever sees this snapshot knows if one of theirs is withheld.
+func (r *Repo) othersHeads(ctx context.Context) ([]format.Head, error) {
 	var heads []format.Head
 	for _, d := range r.roster.Devices {
-		if h, ok := r.seen.head(d.ID); ok && d.ID != r.ring.Device.ID {
+		if d.ID == r.ring.Device.ID {
+			continue
+		}
+		if _, err := r.Head(ctx, d.ID); err != nil { // remembers it
+			return nil, err
+		}
+		if h, ok := r.seen.head(d.ID); ok {
 			heads = append(heads, h)
 		}
 	}
-	return heads
+	return heads, nil
 }
 
 // indexObjects seals the new packs' index, and merges older live ones into it
@@ -91,7 +114,7 @@ func (w *Writer) indexObjects(ctx context.Context) (live []format.Digest, object
 		live = slices.Clone(w.head.Index)
 	}
 	packs := w.freshPacks()
-	if len(packs) == 0 && len(w.lost) == 0 {
+	if len(packs) == 0 && !w.AnyLost() {
 		return live, nil, nil
 	}
 	live, packs, replaced, err := w.mergeOld(ctx, live, packs)
@@ -136,20 +159,23 @@ func fill(packs []format.Pack) int {
 // mergeOld takes the newest live indexes into the new one while they are not
 // much larger than what is new, as a log-structured merge tree does, so that
 // a device with n packs has about log n live index objects. If packs are lost,
-// all live indexes are written anew without them.
+// or an index, all live indexes are written anew without them.
 func (w *Writer) mergeOld(ctx context.Context, live []format.Digest, packs []format.Pack) (rest []format.Digest, all []format.Pack, replaced []format.Digest, err error) {
 	size := entriesOf(packs)
 	for len(live) > 0 {
 		digest := live[len(live)-1]
 		x, err := w.repo.fetchIndex(ctx, w.repo.ring.Device.ID, digest)
-		if _, ok := alarmFor("", err); ok {
-			break // it was an alarm when the index was opened
+		if _, ok := alarmFor("", err); ok && w.packs != nil {
+			live = live[:len(live)-1] // it was an alarm when the index was opened, and what it knew is stored again
+			continue
+		} else if ok {
+			break
 		}
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("merge index: %w", err)
 		}
 		n := entriesOf(x.Packs)
-		if (n > 2*size || n+size > maxIndexEntries) && len(live) < maxLive-2 && len(w.lost) == 0 {
+		if (n > 2*size || n+size > maxIndexEntries) && len(live) < maxLive-2 && !w.AnyLost() {
 			break
 		}
 		keep := slices.DeleteFunc(x.Packs, func(p format.Pack) bool { return w.lost[p.Name] })
@@ -221,7 +247,6 @@ func (r *Repo) published(h format.Head, name format.Name) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seen.remember(h)
-	r.seen.Lost = nil
 	if !slices.Contains(r.snapshots[h.Device], name) {
 		r.snapshots[h.Device] = append(r.snapshots[h.Device], name)
 	}
@@ -247,9 +272,10 @@ func (r *Repo) loadPending() ([]trust.Object, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read pending objects: %w", err)
 		}
-		if trust.Digest(sealed) == n.Digest {
-			objects = append(objects, trust.Object{Name: n, Sealed: sealed})
+		if trust.Digest(sealed) != n.Digest {
+			return nil, r.clearPending() // a damaged disk; the packs are in the journal
 		}
+		objects = append(objects, trust.Object{Name: n, Sealed: sealed})
 	}
 	return objects, nil
 }

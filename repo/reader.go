@@ -25,6 +25,8 @@ type Reader struct {
 	secret crypto.Secret
 	namers sync.Pool
 	zstds  sync.Pool
+	spaces sync.Pool
+	behind behind
 
 	mu      sync.Mutex
 	openers map[format.Digest]*openedPack
@@ -60,6 +62,15 @@ type openedPack struct {
 	start []byte // bytes from the start of the object, still sealed; guarded by Reader.mu
 }
 
+// space is memory that one reading goroutine uses again and again.
+type space struct {
+	span  []byte // of a pack: sealed, then opened in place
+	chunk []byte
+}
+
+// sized returns b with room for n bytes and that length.
+func sized(b []byte, n int) []byte { return slices.Grow(b[:0], n)[:n] }
+
 const (
 	// wholeBelow: a range that ends before this is read together with the
 	// pack's header, in one request.
@@ -88,6 +99,7 @@ func (r *Repo) NewReader(ctx context.Context, s *Snapshot) (*Reader, error) {
 	rd := &Reader{repo: r, snap: s, secret: secret, openers: map[format.Digest]*openedPack{}}
 	rd.namers.New = func() any { return crypto.NewNamer(secret.IDKey()) }
 	rd.zstds.New = func() any { return newDecoder() }
+	rd.spaces.New = func() any { return new(space) }
 	return rd, nil
 }
 
@@ -151,8 +163,11 @@ func (rd *Reader) Close() error {
 	return nil
 }
 
-// Chunk returns one chunk.
+// Chunk returns one chunk, one of a tree.
 func (rd *Reader) Chunk(ctx context.Context, ref format.Ref) (data []byte, err error) {
+	if data := rd.treeChunk(ctx, ref); data != nil {
+		return data, nil
+	}
 	got := false
 	rd.Chunks(ctx, []format.Ref{ref}, func(_ int, b []byte, e error) {
 		data, err, got = slices.Clone(b), e, true
@@ -176,10 +191,12 @@ func (rd *Reader) Chunks(ctx context.Context, refs []format.Ref, got func(i int,
 			placed[i], _ = rd.locate(ctx, refs[i]) // a failure is told when it is read
 		}
 	}
+	sp := rd.spaces.Get().(*space)
+	defer rd.spaces.Put(sp)
 	slices.SortFunc(order, func(a, b int) int { return byLocation(&placed[a], &placed[b]) })
 	for len(order) > 0 {
 		n := rangeLength(placed, order)
-		rd.readRange(ctx, placed, order[:n], func(i int, data []byte, err error) {
+		rd.readRange(ctx, placed, order[:n], sp, func(i int, data []byte, err error) {
 			if err != nil {
 				data, err = rd.secondTry(ctx, refs[i], err)
 			}
@@ -217,12 +234,12 @@ func rangeLength(refs []format.Ref, order []int) int {
 }
 
 // readRange reads and opens the span that covers the refs, all of one pack.
-func (rd *Reader) readRange(ctx context.Context, refs []format.Ref, order []int, got func(int, []byte, error)) {
+func (rd *Reader) readRange(ctx context.Context, refs []format.Ref, order []int, sp *space, got func(int, []byte, error)) {
 	start, end := refs[order[0]].Offset, uint64(0)
 	for _, i := range order {
 		end = max(end, refs[i].Offset+refs[i].Stored)
 	}
-	plain, err := rd.plain(ctx, refs[order[0]].Pack, int64(start), int64(end-start))
+	plain, err := rd.plain(ctx, refs[order[0]].Pack, int64(start), int64(end-start), sp)
 	for _, i := range order {
 		if err != nil {
 			got(i, nil, err)
@@ -230,19 +247,20 @@ func (rd *Reader) readRange(ctx context.Context, refs []format.Ref, order []int,
 		}
 		r := &refs[i]
 		at := r.Offset - start
-		data, err := rd.unpack(plain[at:at+r.Stored], r)
+		data, err := rd.unpack(plain[at:at+r.Stored], r, sp)
 		got(i, data, err)
 	}
 }
 
 // unpack decompresses one frame and proves the chunk by its id.
-func (rd *Reader) unpack(frame []byte, r *format.Ref) ([]byte, error) {
+func (rd *Reader) unpack(frame []byte, r *format.Ref, sp *space) ([]byte, error) {
 	if r.Length > MaxChunk {
 		return nil, fmt.Errorf("%w: a chunk of %d bytes", format.ErrMalformed, r.Length)
 	}
 	dec := rd.zstds.Get().(*zstd.Decoder)
 	defer rd.zstds.Put(dec)
-	data, err := dec.DecodeAll(frame, make([]byte, 0, r.Length))
+	sp.chunk = sized(sp.chunk, int(r.Length))
+	data, err := dec.DecodeAll(frame, sp.chunk[:0:len(sp.chunk)])
 	if err != nil {
 		return nil, fmt.Errorf("%w: chunk: %v", format.ErrMalformed, err)
 	}
@@ -255,7 +273,7 @@ func (rd *Reader) unpack(frame []byte, r *format.Ref) ([]byte, error) {
 }
 
 // plain returns n bytes of a pack's plaintext.
-func (rd *Reader) plain(ctx context.Context, pack format.Digest, offset, n int64) ([]byte, error) {
+func (rd *Reader) plain(ctx context.Context, pack format.Digest, offset, n int64, sp *space) ([]byte, error) {
 	if pack.IsZero() {
 		return nil, fmt.Errorf("%w: no index knows the chunk", format.ErrMalformed)
 	}
@@ -266,13 +284,15 @@ func (rd *Reader) plain(ctx context.Context, pack format.Digest, offset, n int64
 	}
 	from, length := p.open.Span(offset, n)
 	if start := rd.startOf(p); from+length <= int64(len(start)) {
-		return p.open.Open(slices.Clone(start[from:from+length]), offset, n)
+		sp.span = append(sp.span[:0], start[from:from+length]...)
+		return p.open.Open(sp.span, offset, n)
 	}
-	sealed, err := rd.getRange(ctx, pack, from, length)
+	sp.span = sized(sp.span, int(length))
+	got, err := rd.getRange(ctx, pack, from, sp.span)
 	if err != nil {
 		return nil, err
 	}
-	return p.open.Open(sealed, offset, n)
+	return p.open.Open(sp.span[:got], offset, n)
 }
 
 func (rd *Reader) opener(pack format.Digest) *openedPack {
@@ -296,11 +316,13 @@ func (rd *Reader) openPack(ctx context.Context, p *openedPack, pack format.Diges
 	if end < wholeBelow {
 		n = crypto.SealedSize(end) + crypto.HeaderRoom
 	}
-	start, err := rd.getRange(ctx, pack, 0, n)
+	start := make([]byte, n)
+	got, err := rd.getRange(ctx, pack, 0, start)
 	if err != nil {
 		rd.forget(pack, p)
 		return err
 	}
+	start = start[:got]
 	if p.open, err = crypto.NewOpener(start, crypto.UnknownSize, rd.repo.ring.DataIdentities()...); err != nil {
 		return err
 	}
@@ -336,23 +358,23 @@ func (rd *Reader) forget(pack format.Digest, p *openedPack) {
 	}
 }
 
-// getRange reads up to n bytes of a pack object; fewer only at its end.
-func (rd *Reader) getRange(ctx context.Context, pack format.Digest, from, n int64) ([]byte, error) {
+// getRange fills b from a pack object, and returns how much there was: less
+// only at the object's end.
+func (rd *Reader) getRange(ctx context.Context, pack format.Digest, from int64, b []byte) (int, error) {
 	name := format.Name{Kind: format.KindPack, Device: rd.snap.Device, Digest: pack}
-	src, err := rd.repo.remote.Get(ctx, providers.Name(name.String()), from, n)
+	src, err := rd.repo.remote.Get(ctx, providers.Name(name.String()), from, int64(len(b)))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return 0, fmt.Errorf("read %s: %w", name, err)
 	}
-	buf := make([]byte, n)
-	got, err := io.ReadFull(src, buf)
+	got, err := io.ReadFull(src, b)
 	rd.Downloaded.add(got)
 	if cerr := src.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return 0, fmt.Errorf("read %s: %w", name, err)
 	}
-	return buf[:got], nil
+	return got, nil
 }
 
 // secondTry asks the index where a chunk lies, after its hint led nowhere.
@@ -364,11 +386,12 @@ func (rd *Reader) secondTry(ctx context.Context, ref format.Ref, first error) ([
 	if err != nil || better == ref || better.Stored == 0 {
 		return nil, first
 	}
-	plain, err := rd.plain(ctx, better.Pack, int64(better.Offset), int64(better.Stored))
+	sp := new(space) // the caller still reads from its own
+	plain, err := rd.plain(ctx, better.Pack, int64(better.Offset), int64(better.Stored), sp)
 	if err != nil {
 		return nil, err
 	}
-	return rd.unpack(plain, &better)
+	return rd.unpack(plain, &better, sp)
 }
 
 // locate fills in where a chunk lies, from the indexes the snapshot names.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,7 +55,7 @@ func Open(ctx context.Context, remote providers.Remote, o Options) (*Repo, error
 	case o.Recovery != nil:
 		err = r.openRecovery(ctx, o.Recovery)
 	case o.State != nil:
-		err = r.openDevice(id)
+		err = r.openDevice(ctx, id)
 	default:
 		err = hint.New(CodeNoKey, errors.New("open repository: no key was given"))
 	}
@@ -103,17 +103,37 @@ func (r *Repo) missingClear(ctx context.Context) error {
 	return hint.New(CodeNotRepository, fmt.Errorf("open repository %s: there is none", r.remote), "remote", r.remote.String())
 }
 
-func (r *Repo) openDevice(id format.RepoID) error {
-	ring, err := r.state.loadKeys()
-	if err != nil {
+func (r *Repo) openDevice(ctx context.Context, id format.RepoID) (err error) {
+	if r.ring, err = r.state.loadKeys(); err != nil {
 		return err
 	}
-	if id != (format.RepoID{}) && id != ring.Repo {
-		return hint.New(CodeOtherRepository, fmt.Errorf("open repository %s: this device belongs to another one", r.remote))
+	if id != (format.RepoID{}) && id != r.ring.Repo {
+		if err := r.otherClear(ctx); err != nil {
+			return err
+		}
 	}
-	r.ring = ring
 	r.seen, err = r.state.loadSeen()
 	return err
+}
+
+// otherClear tells another repository from this one with a repository.json
+// that says something wrong: only members can write a roster of this one.
+func (r *Repo) otherClear(ctx context.Context) error {
+	names, err := r.listNames(ctx, "roster/")
+	if err != nil {
+		return fmt.Errorf("open repository %s: %w", r.remote, err)
+	}
+	for _, n := range names {
+		_, err := r.fetchRoster(ctx, n)
+		if err == nil {
+			r.alarm(Alarm{Code: CodeDamaged, Object: format.RepositoryName, Err: fmt.Errorf("%w: the id of another repository", format.ErrMalformed)})
+			return nil
+		}
+		if _, ok := alarmFor("", err); !ok {
+			return fmt.Errorf("open repository %s: %w", r.remote, err)
+		}
+	}
+	return hint.New(CodeOtherRepository, fmt.Errorf("open repository %s: this device belongs to another one", r.remote))
 }
 
 // openRecovery finds the key file that opens with the recovery key and that
@@ -161,7 +181,7 @@ func (r *Repo) recoveryRing(ctx context.Context, name format.Name, id *crypto.Id
 	if err != nil {
 		return nil, err
 	}
-	f, err := trust.OpenKeyFile(sealed, id)
+	f, err := trust.OpenKeyFile(sealed, name.Holder, id)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +195,7 @@ func (r *Repo) loadRoster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var list []*trust.Roster
+	var list, newer []*trust.Roster
 	var known format.Digest
 	if r.state != nil {
 		if old := r.rememberedRoster(); old != nil {
@@ -192,6 +212,10 @@ func (r *Repo) loadRoster(ctx context.Context) error {
 			continue
 		}
 		roster, err := r.fetchRoster(ctx, name)
+		if errors.Is(err, format.ErrNewer) && roster != nil {
+			newer = append(newer, roster)
+			continue
+		}
 		if a, ok := alarmFor(name.String(), err); ok {
 			r.alarm(a)
 		} else if err != nil {
@@ -200,7 +224,7 @@ func (r *Repo) loadRoster(ctx context.Context) error {
 			list = append(list, roster)
 		}
 	}
-	return r.acceptRoster(list, known)
+	return r.acceptRoster(list, newer, known)
 }
 
 // rosterGone raises the alarm when the roster this device knows is not on the
@@ -221,7 +245,11 @@ func (r *Repo) fetchRoster(ctx context.Context, name format.Name) (*trust.Roster
 	if err != nil {
 		return nil, err
 	}
-	return r.ring.OpenRoster(sealed)
+	roster, err := r.ring.OpenRoster(sealed)
+	if roster != nil && roster.Version != name.Version {
+		err = fmt.Errorf("%w: it is version %d", crypto.ErrForged, roster.Version)
+	}
+	return roster, err
 }
 
 func (r *Repo) rememberedRoster() *trust.Roster {
@@ -236,15 +264,25 @@ func (r *Repo) rememberedRoster() *trust.Roster {
 	return roster
 }
 
-func (r *Repo) acceptRoster(list []*trust.Roster, known format.Digest) error {
+func (r *Repo) acceptRoster(list, newer []*trust.Roster, known format.Digest) error {
 	tip, bad, err := r.ring.Chain(list, known)
+	for _, n := range newer {
+		if r.ring.Vouches(n, tip) {
+			return hint.New(CodeNewer, fmt.Errorf("read the list of devices: %w", format.ErrNewer))
+		}
+		bad[n.Digest] = crypto.ErrForged
+	}
 	for digest, reason := range bad {
-		r.alarm(Alarm{Code: CodeForged, Object: "roster/…" + digest.String()[:16], Err: reason})
+		a, ok := alarmFor(rosterObject(digest), reason)
+		if !ok {
+			a.Code, a.Object, a.Err = CodeForged, rosterObject(digest), reason
+		}
+		r.alarm(a)
 	}
 	if errors.Is(err, trust.ErrFork) {
 		r.alarm(Alarm{Code: CodeForked, Object: "roster", Err: err})
 	} else if err != nil {
-		return hint.New(CodeForged, integrityError{err}, "object", "roster")
+		return hint.New(r.noRoster(), integrityError{err}, "object", "roster")
 	}
 	r.roster = tip
 	if r.state == nil || tip.Digest == known {
@@ -252,6 +290,20 @@ func (r *Repo) acceptRoster(list []*trust.Roster, known format.Digest) error {
 	}
 	return r.rememberRoster(tip)
 }
+
+// noRoster is the code of there being no roster to believe: what is wrong with
+// those that are there.
+func (r *Repo) noRoster() hint.Code {
+	for _, a := range r.Alarms() {
+		if strings.HasPrefix(a.Object, "roster/") {
+			return a.Code
+		}
+	}
+	return CodeMissing
+}
+
+// rosterObject is what a roster is called whose version isn't known.
+func rosterObject(d format.Digest) string { return "roster/…" + d.String()[:16] }
 
 func (r *Repo) rememberRoster(tip *trust.Roster) error {
 	sealed, err := r.fetch(context.Background(), format.Name{Kind: format.KindRoster, Version: tip.Version, Digest: tip.Digest})
@@ -334,9 +386,3 @@ func (r *Repo) Close() error { return r.remote.Close() }
 
 // now is when a record is made.
 func now() int64 { return time.Now().UnixNano() }
-
-// exists reports whether a local file is there.
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
-}

@@ -117,7 +117,7 @@ func (s *State) loadKeys() (*trust.Keyring, error) {
 type seen struct {
 	Roster string     `json:"roster"`
 	Heads  []seenHead `json:"heads"`
-	Lost   []string   `json:"lost,omitempty"` // own packs that verify found missing or damaged
+	Lost   []string   `json:"lost,omitempty"` // own packs and indexes that verify found missing or damaged
 }
 
 type seenHead struct {

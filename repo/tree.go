@@ -17,6 +17,7 @@ import (
 const (
 	leafAverage = 128 // entries
 	leafMost    = 1024
+	leafBytes   = 1 << 20 // and no node is much larger, however long its paths
 )
 
 // treeCutter decides after which path a node ends.
@@ -41,8 +42,10 @@ type TreeBuilder struct {
 	cut    treeCutter
 	list   *listingWriter
 	leaf   format.Node
+	size   int              // bytes of leaf, about
 	from   origin           // the old leaf all of the present leaf's entries come from
 	clean  bool             // they do, unchanged
+	ended  []format.Child   // the leaves so far; the nodes above wait for Finish, which may not need them
 	levels [][]format.Child // waiting children, by level of the node they will be in (index 0: level 1)
 	old    *ListedSource    // the parent's tree, nil if unknown
 	reused int              // leaves taken over whole
@@ -77,10 +80,21 @@ func (b *TreeBuilder) Add(e format.Entry, from *Listed) error {
 		b.clean = false
 	}
 	b.leaf.Entries = append(b.leaf.Entries, e)
-	if b.cut.ends(0, e.Path) || len(b.leaf.Entries) >= leafMost {
+	b.size += sizeOf(&e)
+	if b.cut.ends(0, e.Path) || len(b.leaf.Entries) >= leafMost || b.size >= leafBytes {
 		return b.endLeaf()
 	}
 	return nil
+}
+
+// sizeOf is about how many bytes an entry takes in a leaf, besides a few that
+// all take.
+func sizeOf(e *format.Entry) int {
+	n := len(e.Path) + len(e.Target)
+	for _, a := range e.XAttrs {
+		n += len(a.Name) + len(a.Value)
+	}
+	return n
 }
 
 func (b *TreeBuilder) endLeaf() error {
@@ -98,8 +112,9 @@ func (b *TreeBuilder) endLeaf() error {
 	if err := b.list.leaf(child, &b.leaf); err != nil {
 		return err
 	}
-	b.leaf.Entries, b.clean = b.leaf.Entries[:0], true
-	return b.push(0, child)
+	b.leaf.Entries, b.size, b.clean = b.leaf.Entries[:0], 0, true
+	b.ended = append(b.ended, child)
+	return nil
 }
 
 // encodeLeaf encodes the present leaf with real pack names.
@@ -147,10 +162,18 @@ func (b *TreeBuilder) push(level int, c format.Child) error {
 		b.levels = append(b.levels, nil)
 	}
 	b.levels[level] = append(b.levels[level], c)
-	if len(b.levels[level]) >= 2 && b.cut.ends(uint64(level+1), c.Last) || len(b.levels[level]) >= leafMost {
+	n := len(b.levels[level])
+	if n >= 2 && (b.cut.ends(uint64(level+1), c.Last) || pathBytes(b.levels[level]) >= leafBytes) || n >= leafMost {
 		return b.endNode(level)
 	}
 	return nil
+}
+
+func pathBytes(children []format.Child) (n int) {
+	for i := range children {
+		n += len(children[i].Last)
+	}
+	return n
 }
 
 func (b *TreeBuilder) endNode(level int) error {
@@ -183,8 +206,13 @@ func (b *TreeBuilder) Finish() (*format.Child, error) {
 			return nil, err
 		}
 	}
-	if b.old != nil && b.old.Tree != nil && b.reused == b.leaves && b.leaves == b.old.Leaves && !b.worker.w.Lost(b.old.Tree.Node) {
+	if b.old != nil && b.old.Tree != nil && b.reused == b.leaves && b.leaves == b.old.Leaves && !b.worker.w.AnyLost() {
 		return b.old.Tree, nil
+	}
+	for _, leaf := range b.ended {
+		if err := b.push(0, leaf); err != nil {
+			return nil, err
+		}
 	}
 	for level := 0; level < len(b.levels); level++ {
 		waiting := b.levels[level]

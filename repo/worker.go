@@ -7,6 +7,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/chatkeep/chatkeep/crypto"
+	"github.com/chatkeep/chatkeep/repo/chunker"
 	"github.com/chatkeep/chatkeep/repo/format"
 )
 
@@ -59,7 +60,7 @@ func (k *Worker) Add(kind format.ChunkKind, data []byte) (format.Ref, error) {
 func (k *Worker) store(kind format.ChunkKind, id [32]byte, data []byte) (format.Ref, error) {
 	defer k.w.release(id)
 	buf := k.w.frames.Get().(*[]byte)
-	*buf = k.zstd.EncodeAll(data, (*buf)[:0])
+	*buf = k.compress((*buf)[:0], data)
 	f := frame{buf}
 	k.w.mu.Lock()
 	defer k.w.mu.Unlock()
@@ -72,6 +73,18 @@ func (k *Worker) store(kind format.ChunkKind, id [32]byte, data []byte) (format.
 		return ref, nil
 	}
 	return k.w.place(kind, id, f, len(data))
+}
+
+// rawFrom is the size from which noise is stored as it is: less is as quickly
+// compressed as looked at.
+const rawFrom = 4 << 10
+
+// compress appends data as a zstd frame.
+func (k *Worker) compress(b, data []byte) []byte {
+	if len(data) >= rawFrom && chunker.Noise(data) {
+		return format.AppendRaw(b, data)
+	}
+	return k.zstd.EncodeAll(data, b)
 }
 
 // known looks a chunk up among those of this run and those that this device's

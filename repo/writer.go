@@ -43,8 +43,9 @@ type Writer struct {
 	spool   string
 	index   *index.Set
 	journal *journal
-	head    *Snapshot // this device's, nil for the first
-	lost    map[format.Digest]bool
+	head    *Snapshot              // this device's, nil for the first
+	lost    map[format.Digest]bool // own packs and indexes known to be gone or damaged
+	packs   map[format.Digest]bool // those that are known, if an index could not be read; else nil
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -87,7 +88,7 @@ func (r *Repo) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) 
 		return nil, err
 	}
 	w := &Writer{repo: r, opt: o, current: map[[32]byte]format.Ref{}, flight: map[[32]byte]chan struct{}{},
-		sinks: map[format.Digest]*packSink{}, lost: r.lostPacks()}
+		sinks: map[format.Digest]*packSink{}, lost: r.lostObjects()}
 	w.frames.New = func() any { return new([]byte) }
 	var err error
 	if w.data, _, err = r.roster.Recipients(); err != nil {
@@ -138,7 +139,11 @@ func (w *Writer) openLocal(ctx context.Context) error {
 		}
 	}
 	var err error
-	if w.index, err = w.repo.openIndex(ctx, w.head); err != nil {
+	var live []format.Digest
+	if w.head != nil {
+		live = w.head.Index
+	}
+	if w.index, w.packs, err = w.repo.openIndex(ctx, w.repo.ring.Device.ID, live); err != nil {
 		return err
 	}
 	if w.journal, err = openJournal(w.repo.state.path(journalFile)); err != nil {
@@ -191,9 +196,22 @@ func (w *Writer) CutKey() [32]byte { return w.repo.ring.Device.Secret.CutKey() }
 // Stats returns the running counts.
 func (w *Writer) Stats() *Stats { return &w.stats }
 
-// Lost reports whether the ref's pack is known to be damaged or gone, so that
-// its content must be stored again.
-func (w *Writer) Lost(ref format.Ref) bool { return w.lost[ref.Pack] }
+// Lost reports whether the ref's pack is known to be damaged or gone, or not
+// known at all because the index that lists it is, so that its content must be
+// stored again. The ref is one of the parent's.
+func (w *Writer) Lost(ref format.Ref) bool {
+	return w.lost[ref.Pack] || w.packs != nil && !w.packs[ref.Pack]
+}
+
+// AnyLost reports whether some ref of the parent may be lost.
+func (w *Writer) AnyLost() bool { return len(w.lost) > 0 || w.packs != nil }
+
+// Fresh reports whether the ref's chunk was stored by this Writer.
+func (w *Writer) Fresh(ref format.Ref) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sinks[ref.Pack] != nil
+}
 
 // place gives a frame its place in the pack being filled and hands it over.
 // w.mu must be held.

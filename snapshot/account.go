@@ -53,21 +53,24 @@ func (t *taker) view(ctx context.Context, a sources.Account, view sources.View) 
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := &pipeline{t: t, view: view, name: a.Name(), root: a.Root(),
+	p := &pipeline{t: t, view: view, name: a.Name(), root: realPath(a.Root()),
 		items: make(chan *item, ahead), jobs: make(chan *item, ahead), links: map[linkKey]*item{}}
-	p.start(ctx, old)
+	p.start(inner, old)
 	src := format.SourceTree{Name: a.Name(), Kind: a.Kind(), Place: a.Root()}
 	counts := t.counts
-	err = p.consume(b, &src)
+	err = p.consume(inner, b, &src)
 	cancel()
 	p.wait()
 	if err == nil {
 		err = p.walkErr
 	}
-	if err == nil && src.Files+src.Dirs == 0 && t.emptied(old) {
-		err = emptyError(a.Name())
+	if err == nil && src.Files+src.Dirs == 0 {
+		var emptied bool
+		if emptied, err = t.emptied(ctx, a.Name(), old); emptied {
+			err = emptyError(a.Name())
+		}
 	}
 	if err != nil {
 		t.counts = counts
@@ -76,6 +79,14 @@ func (t *taker) view(ctx context.Context, a sources.Account, view sources.View) 
 	t.counts.Removed += p.removed
 	t.skipped = append(t.skipped, p.skipped...)
 	return t.endSource(b, src)
+}
+
+// realPath resolves symlinks, if the path is there.
+func realPath(p string) string {
+	if real, err := filepath.EvalSymlinks(p); err == nil {
+		return real
+	}
+	return p
 }
 
 type linkKey struct{ device, inode uint64 }
@@ -244,10 +255,13 @@ func sameContent(a, b *format.Content) bool {
 }
 
 // consume adds items to the tree as they become ready, in order.
-func (p *pipeline) consume(b *repo.TreeBuilder, src *format.SourceTree) error {
+func (p *pipeline) consume(ctx context.Context, b *repo.TreeBuilder, src *format.SourceTree) error {
 	for it := range p.items {
 		if it.done != nil {
 			<-it.done
+		}
+		if it.sameAs != nil {
+			p.share(ctx, it)
 		}
 		if it.err != nil {
 			return it.err
@@ -261,9 +275,6 @@ func (p *pipeline) consume(b *repo.TreeBuilder, src *format.SourceTree) error {
 
 func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) error {
 	t := p.t
-	if it.sameAs != nil {
-		it.share()
-	}
 	t.counts.Read += it.read
 	switch {
 	case it.gone:
@@ -306,10 +317,16 @@ func (p *pipeline) fresh(it *item) {
 	}
 }
 
-// share takes the content of another name of the same file.
-func (it *item) share() {
+// share takes the content of another name of the same file, or reads it if
+// that name could not be read.
+func (p *pipeline) share(ctx context.Context, it *item) {
 	first := it.sameAs
-	it.gone, it.skipped, it.flagged = first.gone, first.skipped, first.flagged
+	if first.gone || first.skipped != "" {
+		it.sameAs = nil
+		newCapturer(p.t, p.view).capture(ctx, it)
+		return
+	}
+	it.flagged = first.flagged
 	it.entry.Content, it.entry.Sum, it.entry.ModTime = first.entry.Content, first.entry.Sum, first.entry.ModTime
 	it.entry.ChangeNS = first.entry.ChangeNS
 }

@@ -2,13 +2,14 @@ package snapshot
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path"
-	"strconv"
+	"slices"
 	"sync"
 
+	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 )
 
@@ -21,7 +22,10 @@ type batch struct {
 	bytes  uint64
 	whole  []*target // files all of whose pieces are in this batch or earlier
 
-	mu sync.Mutex // guards rs.out and the targets while workers run
+	opened []*target // whose temporary files are there
+
+	mu          sync.Mutex // guards rs.out, opened, the targets and the next while workers run
+	unreachable error      // ends the restore: the remote could not be read
 }
 
 // piece is a chunk and where it goes.
@@ -38,6 +42,8 @@ type target struct {
 	entry format.Entry
 	file  *os.File
 	err   error
+
+	settled bool // it has its name, or is given up
 }
 
 const (
@@ -53,21 +59,24 @@ func newBatch(rs *restorer) *batch { return &batch{rs: rs} }
 // add takes one file in. Errors of the file itself are noted; only those that
 // end the restore are returned.
 func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
+	if e.Content == nil {
+		e.Content = e.Unproven // no state of it was ever proven
+	}
 	if e.Content.Image {
 		b.rs.fail(full, reasonWrite, format.ErrNewer)
 		return nil
 	}
 	t := &target{full: full, entry: *e}
 	if !b.rs.opt.Overwrite {
-		if _, err := b.rs.dir.Lstat(full); err == nil {
+		if b.rs.taken(full, func(os.FileInfo) bool { return true }) {
 			b.rs.fail(full, reasonWrite, existsError(full))
 			return nil
 		}
 	}
 	refs, err := b.rs.rd.DataRefs(ctx, e.Content)
 	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if !repo.Damage(err) {
+			return fmt.Errorf("restore: %w", err)
 		}
 		b.rs.fail(full, reasonDamaged, err)
 		return nil
@@ -78,7 +87,7 @@ func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
 		at += int64(r.Length)
 		if b.bytes += r.Length; b.bytes >= batchBytes {
 			if err := b.write(ctx); err != nil {
-				return errors.Join(err, b.discard(t))
+				return err
 			}
 		}
 	}
@@ -105,6 +114,9 @@ func (b *batch) write(ctx context.Context) error {
 	}
 	group.Wait()
 	b.pieces, b.bytes = b.pieces[:0], 0
+	if ctx.Err() == nil && b.unreachable != nil {
+		return fmt.Errorf("restore: %w", b.unreachable)
+	}
 	return ctx.Err()
 }
 
@@ -126,6 +138,12 @@ func (b *batch) fetch(ctx context.Context, part []piece) {
 		refs[i] = part[i].ref
 	}
 	b.rs.rd.Chunks(ctx, refs, func(i int, data []byte, err error) {
+		if err != nil && !repo.Damage(err) {
+			b.mu.Lock()
+			b.unreachable = err
+			b.mu.Unlock()
+			return
+		}
 		if err == nil {
 			err = b.writeAt(&part[i], data)
 		}
@@ -163,47 +181,45 @@ func (b *batch) open(t *target) (*os.File, error) {
 	if t.file != nil || t.err != nil {
 		return t.file, nil
 	}
-	var err error
-	for n := 0; ; n++ {
-		t.temp = tempName(t.full, n)
-		t.file, err = b.rs.dir.OpenFile(t.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if !errors.Is(err, os.ErrExist) || n == 100 {
-			return t.file, err
-		}
+	dir, _, err := b.rs.near.of(t.full)
+	if err != nil {
+		return nil, err
 	}
+	temp := tempName(t.full)
+	if t.file, err = dir.OpenFile(path.Base(temp), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		t.file = nil
+		return nil, err
+	}
+	t.temp, b.opened = temp, append(b.opened, t)
+	return t.file, nil
 }
 
-// tempName is a free name beside the file; a long name would not leave room
-// for a suffix.
-func tempName(full string, n int) string {
+// tempName is a name beside the file that nothing else has, not even another
+// file of the snapshot. A long name would not leave room for a suffix.
+func tempName(full string) string {
 	base := path.Base(full)
 	base = base[:min(len(base), 200)]
-	return path.Join(path.Dir(full), "."+base+strconv.Itoa(n)+tempSuffix)
+	return path.Join(path.Dir(full), "."+base+"."+rand.Text()+tempSuffix)
 }
-
-// flush writes everything that waits.
-func (b *batch) flush() error { return b.end(context.Background()) }
 
 // end writes the pieces, syncs the files of this batch at once, and gives the
 // whole ones their names.
 func (b *batch) end(ctx context.Context) error {
 	if err := b.write(ctx); err != nil {
-		for _, t := range b.whole {
-			err = errors.Join(err, b.discard(t))
-		}
 		return err
 	}
 	for _, t := range b.whole {
 		b.close(t)
 	}
 	if len(b.whole) > 0 {
-		if err := syncTree(b.rs.opt.To); err != nil {
+		if err := syncAll(b.rs.opt.To); err != nil {
 			return fmt.Errorf("restore: sync %s: %w", b.rs.opt.To, err)
 		}
 	}
 	for _, t := range b.whole {
 		b.name(t)
 	}
+	b.opened = slices.DeleteFunc(b.opened, func(t *target) bool { return t.settled })
 	b.whole = b.whole[:0]
 	return nil
 }
@@ -217,6 +233,9 @@ func (b *batch) close(t *target) {
 		if err := b.rs.setFileMeta(t); err != nil {
 			b.failed(t, err)
 		}
+		if err := syncFile(t.file); err != nil {
+			b.failed(t, err)
+		}
 		if err := t.file.Close(); err != nil {
 			b.failed(t, err)
 		}
@@ -225,12 +244,13 @@ func (b *batch) close(t *target) {
 
 // name gives a file its name, or removes what failed.
 func (b *batch) name(t *target) {
+	t.settled = true
 	err := t.err
-	if err == nil && b.rs.opt.Overwrite {
-		err = b.vacateFolder(t.full)
+	if err == nil {
+		err = b.free(t.full)
 	}
 	if err == nil {
-		err = b.rs.dir.Rename(t.temp, t.full)
+		err = b.rename(t)
 	}
 	if err != nil {
 		if t.temp != "" {
@@ -244,18 +264,26 @@ func (b *batch) name(t *target) {
 	b.rs.meter.add(1, 0)
 }
 
-// vacateFolder refuses to replace a folder by a file.
-func (b *batch) vacateFolder(full string) error {
-	if info, err := b.rs.dir.Lstat(full); err == nil && info.IsDir() {
+// free refuses a name that is taken meanwhile, or by a folder.
+func (b *batch) free(full string) error {
+	if b.rs.taken(full, func(info os.FileInfo) bool { return info.IsDir() || !b.rs.opt.Overwrite }) {
 		return existsError(full)
 	}
 	return nil
 }
 
-// discard removes the temporary file of a restore that ends early.
-func (b *batch) discard(t *target) error {
-	if t.file == nil {
-		return nil
+func (b *batch) rename(t *target) error {
+	dir, name, err := b.rs.near.of(t.full)
+	if err != nil {
+		return err
 	}
-	return errors.Join(t.file.Close(), b.rs.dir.Remove(t.temp))
+	return dir.Rename(path.Base(t.temp), name)
+}
+
+// abort removes what a restore that ends early has begun.
+func (b *batch) abort() {
+	for _, t := range b.opened {
+		_ = t.file.Close() // maybe it is already; the restore's error is the one to tell
+		_ = b.rs.dir.Remove(t.temp)
+	}
 }

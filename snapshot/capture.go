@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-
-	"github.com/klauspost/compress"
+	"slices"
 
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/chunker"
@@ -34,11 +33,9 @@ func newCapturer(t *taker, view sources.View) *capturer {
 }
 
 const (
-	// sniff is how much of a file decides how finely it is cut.
+	// sniff is how much of a file decides how finely it is cut: what is no
+	// noise changes in small places. A file no longer than that is one chunk.
 	sniff = 64 << 10
-	// compressible is the estimate above which content counts as text: such
-	// files change in small places.
-	compressible = 0.1
 	// attempts to read a file that changes meanwhile.
 	attempts = 2
 )
@@ -108,7 +105,9 @@ func (c *capturer) once(ctx context.Context, it *item) (changed bool, err error)
 // content makes the content record, or takes the parent's if a long file
 // turns out to be the same.
 func (c *capturer) content(it *item, refs []format.Ref, sum format.Digest) (*format.Content, error) {
-	if old := it.parent; old != nil && !sum.IsZero() && sum == old.Sum && old.Content != nil && !c.t.lost(old.Content) {
+	stored := func(r format.Ref) bool { return c.t.writer.Fresh(r) }
+	if old := it.parent; old != nil && !sum.IsZero() && sum == old.Sum && old.Content != nil && !c.t.lost(old.Content) &&
+		!(c.t.writer.AnyLost() && slices.ContainsFunc(refs, stored)) {
 		return old.Content, nil
 	}
 	return c.worker.AddContent(refs)
@@ -138,13 +137,13 @@ func (c *capturer) read(ctx context.Context, src io.Reader) (refs []format.Ref, 
 		c.t.meter.add(0, uint64(len(chunk)))
 		return nil
 	}
-	cutter := c.media
-	if got > chunker.Text.Min && compress.Estimate(head) > compressible {
-		cutter = c.text
-	}
-	if whole && got <= cutter.Params().Min {
+	if whole { // small files are one chunk
 		err := store(head)
 		return refs, n, err
+	}
+	cutter := c.media
+	if !chunker.Noise(head) {
+		cutter = c.text
 	}
 	err = cutter.Split(io.MultiReader(bytes.NewReader(head), src), buf, store)
 	return refs, n, err

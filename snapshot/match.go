@@ -76,7 +76,7 @@ func (t *taker) untouched(old *repo.Listed, now *format.Entry, seen sources.Entr
 	if head := t.writer.Head(); head != nil && now.ChangeNS >= head.Time-int64(tick) {
 		return false
 	}
-	return !t.lost(old.Content)
+	return !t.mayBeLost(old.Content)
 }
 
 // sameAttributes compares all but the content, the extended attributes and what
@@ -86,6 +86,13 @@ func sameAttributes(a, b *format.Entry) bool {
 		a.HasOwner == b.HasOwner && a.UID == b.UID && a.GID == b.GID && a.Links == b.Links && a.Category == b.Category
 }
 
+// mayBeLost reports whether a chunk of the content may be lost. What a list of
+// chunks names is not known here.
+func (t *taker) mayBeLost(c *format.Content) bool {
+	return c.Depth > 0 && t.writer.AnyLost() || t.lost(c)
+}
+
+// lost reports whether something that the content itself names is lost.
 func (t *taker) lost(c *format.Content) bool {
 	for _, list := range [][]format.Ref{c.Refs, c.Layers, c.Kept} {
 		for _, r := range list {

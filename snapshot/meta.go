@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"time"
 
 	"github.com/chatkeep/chatkeep/repo/format"
@@ -32,8 +33,12 @@ func (rs *restorer) setFileMeta(t *target) error {
 	if err := t.file.Chmod(fileMode(e.Mode)); err != nil {
 		return err
 	}
+	dir, _, err := rs.near.of(t.temp)
+	if err != nil {
+		return err
+	}
 	when := time.Unix(0, e.ModTime)
-	return rs.dir.Chtimes(t.temp, when, when)
+	return dir.Chtimes(path.Base(t.temp), when, when)
 }
 
 // setMeta does the same for a folder, by its name. It is opened as itself, so

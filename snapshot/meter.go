@@ -43,13 +43,16 @@ func (t *taker) total(ctx context.Context, accounts []sources.Account) error {
 		if err != nil {
 			continue // told when the account is taken
 		}
-		err = view.Walk(ctx, func(e sources.Entry) error {
+		werr := view.Walk(ctx, func(e sources.Entry) error {
 			t.meter.now.TotalFiles++
 			t.meter.now.TotalBytes += uint64(e.Size)
 			return nil
 		}, func(sources.Skipped) {})
-		if err = errors.Join(ctx.Err(), view.Close()); err != nil {
+		if err := errors.Join(ctx.Err(), view.Close()); err != nil {
 			return err
+		}
+		if werr != nil {
+			continue // likewise
 		}
 	}
 	t.meter.tell = t.opt.Progress

@@ -26,6 +26,8 @@ type place struct {
 	recovery *crypto.Identity
 	state    *repo.State
 	packSize int64
+	only     []sources.Account                     // instead of the folder of chats
+	wrap     func(sources.Account) sources.Account // may stand between, or nil
 }
 
 func newPlace(t testing.TB, role format.Role) *place {
@@ -63,11 +65,22 @@ func (p *place) open() *repo.Repo {
 
 func (p *place) accounts() []sources.Account {
 	p.t.Helper()
-	s, err := folder.New(folder.Options{Name: "chats", Root: p.chats})
+	if p.only != nil {
+		return p.only
+	}
+	return []sources.Account{p.folder("chats", p.chats)}
+}
+
+func (p *place) folder(name, root string) sources.Account {
+	p.t.Helper()
+	s, err := folder.New(folder.Options{Name: name, Root: root})
 	p.must(err)
 	list, err := s.Accounts(context.Background())
 	p.must(err)
-	return list
+	if p.wrap != nil {
+		return p.wrap(list[0])
+	}
+	return list[0]
 }
 
 func (p *place) backup() *Taken {
@@ -79,7 +92,11 @@ func (p *place) backup() *Taken {
 
 func (p *place) tryBackup(o TakeOptions) (taken *Taken, err error) {
 	p.t.Helper()
-	ctx := context.Background()
+	return p.backupWith(context.Background(), o)
+}
+
+func (p *place) backupWith(ctx context.Context, o TakeOptions) (taken *Taken, err error) {
+	p.t.Helper()
 	r, err := repo.Open(ctx, p.remote, repo.Options{State: p.state, Cache: p.cache()})
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ const (
 // Restore brings the snapshot back as To/source/path. Files are written under
 // temporary names, synced and renamed; nothing is followed out of To, and
 // nothing is overwritten unless asked for. What fails is named, and the rest
-// goes on.
+// goes on; only ctx and a remote that is out of reach end the restore.
 func Restore(ctx context.Context, r *repo.Repo, s *repo.Snapshot, o RestoreOptions) (*Restored, error) {
 	start := time.Now()
 	if err := ValidGlobs(o.Include); err != nil {
@@ -90,12 +90,9 @@ func Restore(ctx context.Context, r *repo.Repo, s *repo.Snapshot, o RestoreOptio
 	}
 	defer dir.Close()
 	rs := newRestorer(rd, dir, o)
-	for _, src := range root.Sources {
-		if err := rs.source(ctx, src); err != nil {
-			return nil, err
-		}
-	}
-	if err := rs.finish(); err != nil {
+	defer rs.near.close()
+	if err := rs.all(ctx, root); err != nil {
+		rs.batch.abort()
 		return nil, err
 	}
 	rs.out.Downloaded, rs.out.Seconds = rd.Downloaded.Load(), time.Since(start).Seconds()
@@ -103,6 +100,15 @@ func Restore(ctx context.Context, r *repo.Repo, s *repo.Snapshot, o RestoreOptio
 		return nil, hint.New(CodeNoPath, errors.New("restore: nothing in the snapshot matches"), "path", fmt.Sprint(append(o.Include, o.Categories...)))
 	}
 	return &rs.out, nil
+}
+
+func (rs *restorer) all(ctx context.Context, root *format.Root) error {
+	for _, src := range root.Sources {
+		if err := rs.source(ctx, src); err != nil {
+			return err
+		}
+	}
+	return rs.finish(ctx)
 }
 
 // ValidGlobs returns an error with the code usage if one of the globs is no
@@ -157,18 +163,23 @@ func existing(p string) string {
 type restorer struct {
 	rd      *repo.Reader
 	dir     *os.Root
+	near    folders // of dir; for one goroutine at a time, which batch.mu sees to
 	opt     RestoreOptions
 	out     Restored
 	matched uint64
 	batch   *batch
-	links   map[uint64]string // link group → restored path, of the present source
+	links   map[uint64]laterLink // link group → its first file, of the present source
 	later   []laterLink
 	folders []folderMeta // deepest last; set once everything is in them
 	made    map[string]bool
 	meter   meter
 }
 
-type laterLink struct{ from, to string }
+// laterLink is another name of a restored file.
+type laterLink struct {
+	from, to string
+	entry    format.Entry
+}
 
 type folderMeta struct {
 	path  string
@@ -179,7 +190,7 @@ func newRestorer(rd *repo.Reader, dir *os.Root, o RestoreOptions) *restorer {
 	if o.Workers == 0 {
 		o.Workers = 2
 	}
-	rs := &restorer{rd: rd, dir: dir, opt: o, made: map[string]bool{}}
+	rs := &restorer{rd: rd, dir: dir, near: folders{top: dir}, opt: o, made: map[string]bool{}}
 	rs.meter.tell = o.Progress
 	rs.batch = newBatch(rs)
 	return rs
@@ -187,7 +198,7 @@ func newRestorer(rd *repo.Reader, dir *os.Root, o RestoreOptions) *restorer {
 
 // source restores one source of the snapshot.
 func (rs *restorer) source(ctx context.Context, src format.SourceTree) error {
-	rs.links = map[uint64]string{}
+	rs.links = map[uint64]laterLink{}
 	if rs.opt.Progress != nil && src.Tree != nil {
 		rs.meter.now.TotalFiles += src.Tree.Count
 		rs.meter.now.TotalBytes += src.Tree.Bytes
@@ -198,11 +209,18 @@ func (rs *restorer) source(ctx context.Context, src format.SourceTree) error {
 			return err
 		}
 	}
-	return rs.rd.Walk(ctx, src, nil, func(e *format.Entry, err error) error {
+	within, some := rs.within(src.Name)
+	if !some {
+		return nil
+	}
+	return rs.rd.Walk(ctx, src, within, func(e *format.Entry, err error) error {
 		full := path.Join(src.Name, e.Path)
+		if err != nil && !repo.Damage(err) {
+			return fmt.Errorf("restore: %w", err)
+		}
 		if err != nil {
 			rs.fail(full, reasonTree, err)
-			return ctx.Err()
+			return nil
 		}
 		if !rs.chosen(full, e) {
 			return nil
@@ -210,6 +228,21 @@ func (rs *restorer) source(ctx context.Context, src format.SourceTree) error {
 		rs.matched++
 		return rs.entry(ctx, full, e)
 	})
+}
+
+// within returns the parts of a source that can hold what the options ask for,
+// none for all of it, and whether there are any. Only plain paths narrow it
+// down; then the rest of the tree is not even read.
+func (rs *restorer) within(source string) (parts []string, some bool) {
+	for _, g := range rs.opt.Include {
+		if !strings.Contains(g, "/") || strings.ContainsAny(g, `*?[]{}\`) {
+			return nil, true
+		}
+		if name, rest, _ := strings.Cut(g, "/"); name == source {
+			parts = append(parts, rest)
+		}
+	}
+	return parts, len(rs.opt.Include) == 0 || len(parts) > 0
 }
 
 // chosen reports whether the options ask for an entry. Folders come along with
@@ -270,11 +303,14 @@ func (rs *restorer) entry(ctx context.Context, full string, e *format.Entry) err
 		return nil
 	}
 	if e.Links != 0 {
-		if first, ok := rs.links[e.Links]; ok {
-			rs.later = append(rs.later, laterLink{first, full})
+		first, ok := rs.links[e.Links]
+		if ok && sameContent(first.entry.Content, e.Content) {
+			rs.later = append(rs.later, laterLink{first.to, full, *e})
 			return nil
 		}
-		rs.links[e.Links] = full
+		if !ok {
+			rs.links[e.Links] = laterLink{to: full, entry: *e}
+		}
 	}
 	return rs.batch.add(ctx, full, e)
 }
@@ -320,6 +356,16 @@ func (rs *restorer) symlink(full string, e *format.Entry) {
 	rs.out.Files++
 }
 
+// taken reports whether a name is taken by something of which is says so.
+func (rs *restorer) taken(full string, is func(os.FileInfo) bool) bool {
+	dir, name, err := rs.near.of(full)
+	if err != nil {
+		return false // writing will say what is wrong
+	}
+	info, err := dir.Lstat(name)
+	return err == nil && is(info)
+}
+
 // vacate makes sure that a name is free, or frees it if the user said so.
 func (rs *restorer) vacate(full string) error {
 	info, err := rs.dir.Lstat(full)
@@ -354,23 +400,52 @@ func (rs *restorer) fail(full, reason string, err error) {
 
 // finish writes what is still waiting: the last files, links to them, and the
 // folders' times, which writing into them would have changed.
-func (rs *restorer) finish() error {
-	if err := rs.batch.flush(); err != nil {
+func (rs *restorer) finish(ctx context.Context) error {
+	if err := rs.batch.end(ctx); err != nil {
 		return err
 	}
-	for _, l := range rs.later {
-		rs.hardLink(l)
+	for len(rs.later) > 0 {
+		if err := rs.hardLinks(ctx); err != nil {
+			return err
+		}
 	}
 	for _, f := range slices.Backward(rs.folders) {
 		if err := rs.setMeta(f.path, &f.entry); err != nil {
 			rs.fail(f.path, reasonWrite, err)
 		}
 	}
-	if err := syncTree(rs.opt.To); err != nil {
+	if err := syncAll(rs.opt.To); err != nil {
 		return fmt.Errorf("restore: sync %s: %w", rs.opt.To, err)
 	}
 	slices.SortStableFunc(rs.out.Failed, func(a, b Failure) int { return format.ComparePaths(a.Path, b.Path) })
 	return nil
+}
+
+// hardLinks makes the links that wait. Where the file itself failed, the first
+// of its other names becomes the file, and the others wait once more.
+func (rs *restorer) hardLinks(ctx context.Context) error {
+	links := rs.later
+	rs.later = nil
+	failed := map[string]bool{}
+	for _, f := range rs.out.Failed {
+		failed[f.Path] = true
+	}
+	instead := map[string]string{}
+	for _, l := range links {
+		to, ok := instead[l.from]
+		switch {
+		case !failed[l.from]:
+			rs.hardLink(l)
+		case ok:
+			rs.later = append(rs.later, laterLink{to, l.to, l.entry})
+		default:
+			instead[l.from] = l.to
+			if err := rs.batch.add(ctx, l.to, &l.entry); err != nil {
+				return err
+			}
+		}
+	}
+	return rs.batch.end(ctx)
 }
 
 func (rs *restorer) hardLink(l laterLink) {

@@ -98,7 +98,7 @@ func (t *taker) accounts(ctx context.Context, accounts []sources.Account) error 
 	kept := 0
 	for _, a := range accounts {
 		if len(t.opt.Only) > 0 && !slices.Contains(t.opt.Only, a.Name()) {
-			if err := t.keepOld(a); err != nil {
+			if err := t.keepOld(ctx, a); err != nil {
 				return err
 			}
 			continue
@@ -107,7 +107,7 @@ func (t *taker) accounts(ctx context.Context, accounts []sources.Account) error 
 		if errors.Is(err, sources.ErrVanished) || errors.Is(err, sources.ErrEmpty) {
 			refused = err
 			t.skipped = append(t.skipped, format.Remark{Source: a.Name(), Path: ".", Reason: whyKept(err)})
-			if err := t.keepOld(a); err != nil {
+			if err := t.keepOld(ctx, a); err != nil {
 				return err
 			}
 			continue
@@ -175,16 +175,17 @@ func whyKept(cause error) string {
 }
 
 // keepOld carries the last state of a source over.
-func (t *taker) keepOld(a sources.Account) error {
+func (t *taker) keepOld(ctx context.Context, a sources.Account) error {
 	old := t.writer.Parent(a.Name())
-	if old == nil || old.Tree == nil {
-		return nil
+	if old == nil || old.Leaves == 0 {
+		return t.keepTree(ctx, a)
 	}
 	b, err := t.listing.Source(t.writer.Worker(), a.Name(), old)
 	if err != nil {
 		return err
 	}
 	src := format.SourceTree{Name: a.Name(), Kind: a.Kind(), Place: a.Root()}
+	counts := t.counts
 	l := old.Open()
 	for e := l.Next(); e != nil && err == nil; e = l.Next() {
 		err = b.Add(e.Entry, e)
@@ -193,7 +194,27 @@ func (t *taker) keepOld(a sources.Account) error {
 	if err = errors.Join(err, l.Close()); err != nil {
 		return err
 	}
+	if l.Leaves() < old.Leaves {
+		t.counts = counts
+		return errors.Join(t.listing.Drop(b), t.keepTree(ctx, a))
+	}
 	return t.endSource(b, src)
+}
+
+// keepTree carries the last state of a source over as the tree it is, where
+// the listing of its entries is damaged or gone.
+func (t *taker) keepTree(ctx context.Context, a sources.Account) error {
+	src, _, err := t.writer.HeadSource(ctx, a.Name())
+	if err != nil || src == nil || src.Tree == nil {
+		return err
+	}
+	b, err := t.listing.Source(t.writer.Worker(), a.Name(), nil)
+	if err != nil {
+		return err
+	}
+	t.counts.Files, t.counts.Dirs, t.counts.Bytes = t.counts.Files+src.Files, t.counts.Dirs+src.Dirs, t.counts.Bytes+src.Tree.Bytes
+	t.root.Sources = append(t.root.Sources, *src)
+	return t.listing.Done(b, src.Tree)
 }
 
 func (t *taker) endSource(b *repo.TreeBuilder, src format.SourceTree) (err error) {
@@ -220,15 +241,18 @@ func (t *taker) count(src *format.SourceTree, e *format.Entry) {
 }
 
 // emptied reports whether an account without a single entry had some before.
-func (t *taker) emptied(old *repo.ListedSource) bool {
+func (t *taker) emptied(ctx context.Context, name string, old *repo.ListedSource) (bool, error) {
 	if t.opt.AllowEmpty {
-		return false
+		return false, nil
 	}
 	if old != nil {
-		return old.Tree != nil
+		return old.Tree != nil, nil
 	}
-	head := t.writer.Head() // no listing: all that is known are the counts
-	return head != nil && head.Counts.Files > 0
+	src, known, err := t.writer.HeadSource(ctx, name)
+	if known || err != nil {
+		return src != nil && src.Tree != nil, err
+	}
+	return t.writer.Head().Counts.Files > 0, nil // all that is known are the counts
 }
 
 func emptyError(name string) error {

@@ -52,6 +52,7 @@ func (a *app) demo(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	a.tell("demo.start", "dir", d.dir)
 	for _, step := range []func(context.Context) error{d.chats, d.repository, d.first, d.day, d.second, d.otherDevice, d.compare} {
 		if err := step(ctx); err != nil {
 			return err

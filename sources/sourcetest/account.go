@@ -41,10 +41,10 @@ func vanishedRoot(s *subject) error {
 	v, err := s.account.View(s.t.Context())
 	if err == nil {
 		v.Close()
-		return errors.New("View of a root that is gone: no error")
+		return errors.New("calling View of a root that is gone: no error")
 	}
 	if !errors.Is(err, sources.ErrVanished) {
-		return fmt.Errorf("View: %w, want ErrVanished", err)
+		return fmt.Errorf("calling View: %w, want ErrVanished", err)
 	}
 	h := hint.Find(err)
 	if h == nil || h.Code != "source_vanished" {

@@ -219,7 +219,7 @@ func statTellsChange(s *subject) error {
 		return err
 	}
 	if now.Size != 5 || now.Path != e.Path {
-		return fmt.Errorf("Stat after a change: %+v", now)
+		return fmt.Errorf("calling Stat after a change: %+v", now)
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func contentOf(path string) []byte {
 func (s *subject) view() (sources.View, error) {
 	v, err := s.account.View(s.t.Context())
 	if err != nil {
-		return nil, fmt.Errorf("View: %w", err)
+		return nil, fmt.Errorf("calling View: %w", err)
 	}
 	s.t.Cleanup(func() { v.Close() })
 	return v, nil
@@ -138,7 +138,7 @@ func (s *subject) walk() (v sources.View, kept []sources.Entry, skipped []source
 		func(e sources.Entry) error { kept = append(kept, e); return nil },
 		func(k sources.Skipped) { skipped = append(skipped, k) })
 	if err != nil {
-		err = fmt.Errorf("Walk: %w", err)
+		err = fmt.Errorf("calling Walk: %w", err)
 	}
 	return v, kept, skipped, err
 }
@@ -171,10 +171,10 @@ func mustFail(ctx context.Context, v sources.View, e sources.Entry, want error) 
 	c, err := v.Open(ctx, e)
 	if err == nil {
 		c.Close()
-		return fmt.Errorf("Open(%q): no error", e.Path)
+		return fmt.Errorf("calling Open(%q): no error", e.Path)
 	}
 	if want != nil && !errors.Is(err, want) {
-		return fmt.Errorf("Open(%q): %w, want %w", e.Path, err, want)
+		return fmt.Errorf("calling Open(%q): %w, want %w", e.Path, err, want)
 	}
 	return nil
 }

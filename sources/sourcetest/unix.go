@@ -45,7 +45,7 @@ func fifo(s *subject) error {
 		return err
 	case <-time.After(patience):
 		_, _ = unix.Open(s.at("folder/file"), unix.O_WRONLY|unix.O_NONBLOCK, 0) // lets it go
-		return errors.New("Open of a fifo blocks")
+		return errors.New("calling Open of a fifo blocks")
 	}
 }
 

@@ -167,7 +167,7 @@ func callbackError(s *subject) error {
 		return nil
 	}, func(sources.Skipped) {})
 	if err != stop {
-		return fmt.Errorf("Walk: %v, want the callback's own error", err)
+		return fmt.Errorf("calling Walk: %v, want the callback's own error", err)
 	}
 	if calls != 4 {
 		return fmt.Errorf("the callback was called %d times, the fourth failed", calls)
@@ -193,7 +193,7 @@ func cancelledWalk(s *subject) error {
 		return nil
 	}, func(sources.Skipped) {})
 	if !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("Walk: %v, want context.Canceled", err)
+		return fmt.Errorf("calling Walk: %v, want context.Canceled", err)
 	}
 	if calls > 4 {
 		return fmt.Errorf("%d more entries after it was cancelled", calls-3)
@@ -229,7 +229,7 @@ func noTrace(s *subject) error {
 		}
 	}
 	if err := v.Close(); err != nil {
-		return fmt.Errorf("Close: %w", err)
+		return fmt.Errorf("calling Close: %w", err)
 	}
 	after, err := traces(paths)
 	if err != nil {
