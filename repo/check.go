@@ -182,12 +182,10 @@ func (c *checker) records(ctx context.Context) error {
 			_, err = c.repo.fetchRoster(ctx, n)
 			c.used[n] = err == nil
 		case format.KindSecret:
-			if c.repo.CanRead() {
-				var sealed []byte
-				if sealed, err = c.repo.fetch(ctx, n); err == nil {
-					_, err = c.repo.ring.OpenSecret(sealed, n.Device, c.repo.roster)
-					c.used[n] = err == nil
-				}
+			var sealed []byte
+			if sealed, err = c.repo.fetch(ctx, n); err == nil && c.repo.CanRead() {
+				_, err = c.repo.ring.OpenSecret(sealed, n.Device, c.repo.roster)
+				c.used[n] = err == nil
 			}
 		case format.KindKeys:
 			err = c.keyFile(ctx, n)

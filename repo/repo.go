@@ -113,6 +113,10 @@ func (r *Repo) openDevice(ctx context.Context, id format.RepoID) (err error) {
 		}
 	}
 	r.seen, err = r.state.loadSeen()
+	if errors.Is(err, format.ErrMalformed) { // forgotten, which the user has to know
+		r.alarm(Alarm{Code: CodeDamaged, Object: r.state.path(seenFile), Err: err})
+		err = nil
+	}
 	return err
 }
 

@@ -132,11 +132,11 @@ func (s *State) loadSeen() (seen, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return v, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(b, &v)
-	}
 	if err != nil {
-		return v, fmt.Errorf("read %s: %w", s.path(seenFile), err)
+		return v, err
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return seen{}, fmt.Errorf("%w: what this device remembers of the repository: %v", format.ErrMalformed, err)
 	}
 	return v, nil
 }

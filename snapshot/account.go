@@ -199,7 +199,7 @@ func (p *pipeline) link(it *item) {
 		it.entry.Links = linkGroup(it.seen.Path)
 		return
 	}
-	it.entry.Links, it.sameAs = first.entry.Links, first
+	it.entry.Links, it.sameAs = linkGroup(first.seen.Path), first // first.entry may be a worker's by now
 }
 
 func linkGroup(path string) uint64 {
@@ -332,9 +332,14 @@ func (p *pipeline) share(ctx context.Context, it *item) {
 }
 
 func xattrsOf(view sources.View, e sources.Entry) []format.XAttr {
-	list, err := view.XAttrs(e)
+	return keepXAttrs(view.XAttrs(e))
+}
+
+// keepXAttrs takes what a source told. A file system that refuses to tell has
+// none: the content matters more.
+func keepXAttrs(list []sources.XAttr, err error) []format.XAttr {
 	if err != nil {
-		return nil // the file system refuses to tell; the content matters more
+		return nil
 	}
 	var out []format.XAttr
 	for _, a := range list {

@@ -97,9 +97,17 @@ func (c *capturer) once(ctx context.Context, it *item) (changed bool, err error)
 	category := it.entry.Category
 	it.entry = entryOf(after)
 	it.entry.Path, it.entry.Links, it.entry.Category, it.entry.Content, it.entry.Sum = it.seen.Path, links, category, content, sum
-	it.entry.XAttrs = xattrsOf(c.view, it.seen)
+	it.entry.XAttrs = c.xattrs(src, it.seen)
 	it.read += n
 	return before.Size != after.Size || n != uint64(after.Size) || !before.ModTime.Equal(after.ModTime) || before.ChangeNS != after.ChangeNS, nil
+}
+
+// xattrs asks the open file, if it can tell, and else its path.
+func (c *capturer) xattrs(src sources.Content, e sources.Entry) []format.XAttr {
+	if open, ok := src.(sources.Attributed); ok {
+		return keepXAttrs(open.XAttrs())
+	}
+	return xattrsOf(c.view, e)
 }
 
 // content makes the content record, or takes the parent's if a long file

@@ -4,11 +4,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chatkeep/chatkeep/internal/madeup"
+	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 )
@@ -264,4 +267,37 @@ func (s *spoiled) partly(dir string) {
 			s.t.Error(d)
 		}
 	}
+}
+
+// On a remote that tells no checksums a check that reads finds all the same,
+// even what the device has in its cache.
+func TestDamageWithoutChecksums(t *testing.T) {
+	for _, role := range []format.Role{format.Full, format.BackupOnly} {
+		p := several(t, role, 2)
+		p.memory.SetTraits(providers.Traits{})
+		p.check(100)
+		for _, name := range p.memory.Names() {
+			intact := p.memory.Bytes(name)
+			p.flip(name)
+			rep := p.report(p.open(), 100)
+			if !slices.ContainsFunc(rep.Bad, func(b repo.Bad) bool { return b.Object == string(name) }) {
+				t.Errorf("%s is not named: %+v %+v", name, rep.Bad, rep.Alarms)
+			}
+			p.memory.SetBytes(name, intact)
+		}
+		p.check(100)
+	}
+}
+
+// What a device remembers can be damaged by its disk: that is said once, and
+// the device goes on.
+func TestDamagedMemory(t *testing.T) {
+	p := several(t, format.Full, 2)
+	p.must(os.WriteFile(filepath.Join(p.state.Dir(), "seen.json"), []byte("{\"roster"), 0o600))
+	p.wantAlarm(p.open().Alarms(), repo.CodeDamaged)
+	if next := p.backup(); next.Snapshot.Seq != 3 {
+		t.Errorf("snapshot %d", next.Snapshot.Seq)
+	}
+	p.check(100)
+	p.restored()
 }

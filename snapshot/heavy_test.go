@@ -118,7 +118,11 @@ func (f crowdFile) Close() error                 { return nil }
 func TestManyFiles(t *testing.T) {
 	p := newPlace(t, format.Full)
 	p.packSize = 16 << 20
-	c := newCrowd(190_000)
+	files := 190_000
+	if racing {
+		files = 40_000
+	}
+	c := newCrowd(files)
 	p.only = []sources.Account{c}
 	base := inUse()
 	first := p.backup()
@@ -127,7 +131,7 @@ func TestManyFiles(t *testing.T) {
 		t.Errorf("nothing changed: %+v", n)
 	}
 	for i := range 10 {
-		c.add(trimSlash(c.paths[i*19_000+500]) + fmt.Sprintf("-new%d.jpg", i))
+		c.add(trimSlash(c.paths[i*files/10+500]) + fmt.Sprintf("-new%d.jpg", i))
 	}
 	c.sort()
 	c.peak, base = 0, inUse()

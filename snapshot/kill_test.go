@@ -186,7 +186,7 @@ func (u unsummed) List(ctx context.Context, prefix providers.Name, opt providers
 // A backup that is killed at any moment costs nothing but time.
 func TestKilled(t *testing.T) {
 	kills := 100
-	if testing.Short() {
+	if testing.Short() || racing {
 		kills = 10
 	}
 	h := newHunt(t)

@@ -131,3 +131,9 @@ type Content interface {
 	// bytes that were read are.
 	Stat() (Entry, error)
 }
+
+// Attributed is a Content that knows the file's extended attributes without
+// another look at its path. It keeps the promises of View.XAttrs.
+type Attributed interface {
+	XAttrs() ([]XAttr, error)
+}

@@ -61,9 +61,6 @@ func run(args []string) int {
 
 // frugal keeps the heap small: a backup shares the computer with the chats.
 func frugal() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(72 << 20)
 	}

@@ -326,7 +326,17 @@ func TestXAttrs(t *testing.T) {
 	}
 	err := v.Walk(context.Background(), func(e sources.Entry) error {
 		for way, get := range map[string]func(sources.Entry) ([]sources.XAttr, error){
-			"XAttrs": v.XAttrs, "by file": v.(*view).top.xattrsByFile,
+			"XAttrs": v.XAttrs, "by file": v.(*view).top.xattrsByFile, "once open": func(e sources.Entry) ([]sources.XAttr, error) {
+				c, err := v.Open(context.Background(), e)
+				if err != nil {
+					return v.XAttrs(e) // a folder or a symlink
+				}
+				defer c.Close()
+				if a, ok := c.(sources.Attributed); ok {
+					return a.XAttrs()
+				}
+				return v.XAttrs(e)
+			},
 		} {
 			list, err := get(e)
 			list = slices.DeleteFunc(list, func(x sources.XAttr) bool { return !strings.HasPrefix(x.Name, "user.") })
