@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/chatkeep/chatkeep/crypto"
 	"github.com/chatkeep/chatkeep/providers"
@@ -118,6 +119,9 @@ func (c *checker) note(object string, err error) {
 func (c *checker) list(ctx context.Context) error {
 	err := c.repo.remote.List(ctx, "", providers.ListOptions{Sums: true}, func(info providers.Info) error {
 		n, err := format.ParseName(string(info.Name))
+		if err != nil && !strings.Contains(string(info.Name), "/") {
+			return nil // a person's own file beside the repository's folders
+		}
 		if err != nil {
 			c.note(string(info.Name), fmt.Errorf("%w: no object has such a name", format.ErrMalformed))
 			return nil

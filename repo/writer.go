@@ -84,8 +84,10 @@ func (r *Repo) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) 
 	if o.Parallel == 0 {
 		o.Parallel = 2
 	}
-	if err := r.finishPending(ctx); err != nil {
-		return nil, err
+	if !o.DryRun { // a dry run sends nothing, not even what an earlier run left
+		if err := r.finishPending(ctx); err != nil {
+			return nil, err
+		}
 	}
 	w := &Writer{repo: r, opt: o, current: map[[32]byte]format.Ref{}, flight: map[[32]byte]chan struct{}{},
 		sinks: map[format.Digest]*packSink{}, lost: r.lostObjects()}

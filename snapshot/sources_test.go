@@ -350,7 +350,7 @@ func TestHugeEntries(t *testing.T) {
 	p := newPlace(t, format.Full)
 	c := &crowd{}
 	deep := strings.Repeat(strings.Repeat("d", 250)+"/", 100)
-	for i := range 3000 {
+	for i := range 1500 {
 		c.add(fmt.Sprintf("%s%04d", deep, i))
 	}
 	c.sort()
