@@ -232,13 +232,6 @@ func (p *place) failures(out *Restored) (lost []string) {
 	return lost
 }
 
-func codes(alarms []repo.Alarm) (list []hint.Code) {
-	for _, a := range alarms {
-		list = append(list, a.Code)
-	}
-	return list
-}
-
 // wantCode fails unless err has the code.
 func (p *place) wantCode(err error, code hint.Code) {
 	p.t.Helper()
@@ -366,18 +359,6 @@ func (p *place) contents(pack format.Name) []format.ContentsEntry {
 	c, err := format.DecodeContents(payload)
 	p.must(err)
 	return c.Entries
-}
-
-// packsOf returns the packs that hold only data, or also something else.
-func (p *place) packsOf(onlyData bool) (list []format.Name) {
-	p.t.Helper()
-	for _, n := range p.names(format.KindPack) {
-		other := slices.ContainsFunc(p.contents(n), func(e format.ContentsEntry) bool { return e.Kind != format.ChunkData })
-		if other != onlyData {
-			list = append(list, n)
-		}
-	}
-	return list
 }
 
 // filesIn returns the files of the latest snapshot with a chunk in the pack.

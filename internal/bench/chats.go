@@ -81,7 +81,7 @@ func (o *options) summary(step string) (s madeup.Summary, err error) {
 
 // makeRoom makes the folder to work in, and makes sure that all of it fits.
 func (o *options) makeRoom() (remove func() error, err error) {
-	made := o.dir
+	made := ""
 	if o.dir == "" {
 		made, err = os.MkdirTemp("", "chatkeep-bench-")
 		o.dir = made
