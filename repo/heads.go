@@ -40,6 +40,7 @@ func (r *Repo) loadHeads(ctx context.Context) error {
 	for _, list := range r.snapshots {
 		slices.SortFunc(list, byPlace)
 	}
+	r.noteUnseen()
 	for _, h := range r.seen.Heads {
 		if err := r.holdAgainst(ctx, h); err != nil {
 			return err

@@ -31,6 +31,7 @@ type Repo struct {
 	alarms    []Alarm
 	snapshots map[format.DeviceID][]format.Name // as listed, ascending
 	secrets   map[format.DeviceID]crypto.Secret
+	unseen    format.Head // see noteUnseen
 }
 
 // Options say how a repository is opened.
@@ -310,11 +311,7 @@ func (r *Repo) noRoster() hint.Code {
 func rosterObject(d format.Digest) string { return "roster/…" + d.String()[:16] }
 
 func (r *Repo) rememberRoster(tip *trust.Roster) error {
-	sealed, err := r.fetch(context.Background(), format.Name{Kind: format.KindRoster, Version: tip.Version, Digest: tip.Digest})
-	if err != nil {
-		return err
-	}
-	if err := durable.WriteFile(r.state.path(rosterFile), sealed, 0o600); err != nil {
+	if err := durable.WriteFile(r.state.path(rosterFile), tip.Sealed, 0o600); err != nil {
 		return localError(err)
 	}
 	r.seen.Roster = tip.Digest.String()

@@ -175,19 +175,38 @@ func (w *Writer) NextSeq() uint64 {
 }
 
 // nextSeqAfterLoss never reuses a number this device has sealed before, even
-// if the snapshots are gone from the remote.
-func (r *Repo) nextSeqAfterLoss() uint64 {
+// if the snapshots are gone from the remote, or damaged.
+func (r *Repo) nextSeqAfterLoss() uint64 { return r.newestOwn().Seq + 1 }
+
+// newestOwn is the newest snapshot of this device that it remembers or, if its
+// state was lost, that the remote named when it was opened, provable or not.
+func (r *Repo) newestOwn() format.Head {
 	h, _ := r.seen.head(r.ring.Device.ID)
-	return h.Seq + 1
+	if r.unseen.Seq > h.Seq {
+		return r.unseen
+	}
+	return h
+}
+
+// noteUnseen remembers the newest snapshot the remote names of this device, if
+// the device itself remembers none.
+func (r *Repo) noteUnseen() {
+	if r.ring.Device == nil {
+		return
+	}
+	own := r.ring.Device.ID
+	list := r.snapshots[own]
+	if _, ok := r.seen.head(own); ok || len(list) == 0 {
+		return
+	}
+	last := list[len(list)-1]
+	r.unseen = format.Head{Device: own, Seq: last.Seq, Digest: last.Digest}
 }
 
 // previous is the name the next snapshot chains to.
 func (w *Writer) previous() format.Digest {
-	if h, ok := w.repo.seen.head(w.repo.ring.Device.ID); ok && (w.head == nil || h.Seq > w.head.Seq) {
+	if h := w.repo.newestOwn(); w.head == nil || h.Seq > w.head.Seq {
 		return h.Digest
-	}
-	if w.head == nil {
-		return format.Digest{}
 	}
 	return w.head.Name.Digest
 }

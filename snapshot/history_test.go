@@ -286,3 +286,25 @@ func TestClockSetBack(t *testing.T) {
 	p.check(100)
 	p.restored()
 }
+
+// A device that lost all it remembers but its keys, and finds its newest
+// snapshot damaged, still never makes a second one of that number.
+func TestLostStateReusesNoNumber(t *testing.T) {
+	p := several(t, format.Full, 3)
+	for _, n := range p.names(format.KindSnapshot) {
+		if n.Seq == 3 {
+			p.flip(object(n))
+		}
+	}
+	entries, err := os.ReadDir(p.state.Dir())
+	p.must(err)
+	for _, e := range entries {
+		if e.Name() != "device.json" && e.Name() != "lock" {
+			p.must(os.RemoveAll(filepath.Join(p.state.Dir(), e.Name())))
+		}
+	}
+	p.must(os.RemoveAll(p.cache()))
+	if next := p.backup(); next.Snapshot.Seq != 4 {
+		t.Errorf("the next snapshot is %d", next.Snapshot.Seq)
+	}
+}

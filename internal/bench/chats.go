@@ -81,10 +81,8 @@ func (o *options) summary(step string) (s madeup.Summary, err error) {
 
 // makeRoom makes the folder to work in, and makes sure that all of it fits.
 func (o *options) makeRoom() (remove func() error, err error) {
-	made := ""
 	if o.dir == "" {
-		made, err = os.MkdirTemp("", "chatkeep-bench-")
-		o.dir = made
+		o.dir, err = os.MkdirTemp("", "chatkeep-bench-")
 	} else {
 		o.dir, err = emptyDir(o.dir)
 	}

@@ -12,6 +12,7 @@ import (
 type Roster struct {
 	format.Roster
 	Digest format.Digest
+	Sealed []byte // the object
 	opened *Opened
 }
 
@@ -43,7 +44,7 @@ func (k *Keyring) OpenRoster(sealed []byte) (*Roster, error) {
 	if r.Repo != k.Repo {
 		return nil, ErrOtherRoot
 	}
-	return &Roster{*r, o.Digest, o}, err
+	return &Roster{*r, o.Digest, sealed, o}, err
 }
 
 // Vouches reports whether the root signed r, or a device that tip, if there is
