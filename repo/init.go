@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/chatkeep/chatkeep/crypto"
@@ -175,10 +176,18 @@ func ignoreMissing(err error) error {
 	return err
 }
 
+// sharedFolders are the folders all devices put objects in.
+var sharedFolders = []string{"requests", "keys", "roster", "secrets", "index", "snapshots", "records", "packs"}
+
+// Belongs reports whether a name at the top of a remote is a repository's.
+func Belongs(name string) bool {
+	return name == format.ReadmeName || name == format.RepositoryName || slices.Contains(sharedFolders, name)
+}
+
 // makeFolders makes the folders that devices share; two devices that make one
 // at the same moment get two of them on some services.
 func (r *Repo) makeFolders(ctx context.Context) error {
-	folders := []string{"requests", "keys", "roster", "secrets", "index", "snapshots", "records"}
+	folders := slices.Clone(sharedFolders)
 	for _, digit := range "0123456789abcdef" {
 		folders = append(folders, "packs/"+string(digit))
 	}

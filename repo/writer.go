@@ -214,6 +214,18 @@ func (w *Writer) previous() format.Digest {
 // CutKey is the key that decides where this device cuts files.
 func (w *Writer) CutKey() [32]byte { return w.repo.ring.Device.Secret.CutKey() }
 
+// Estimate is what a dry run would have put, in bytes: packs as they are
+// padded, an index and a snapshot.
+func (w *Writer) Estimate() uint64 {
+	const record = 6 << 10
+	n := int64(w.stats.Uploaded.Load())
+	if n == 0 {
+		return record
+	}
+	full := n / w.opt.PackSize * w.opt.PackSize
+	return uint64(full+format.PaddedPack(n-full)) + 2*record
+}
+
 // Stats returns the running counts.
 func (w *Writer) Stats() *Stats { return &w.stats }
 

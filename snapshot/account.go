@@ -287,7 +287,7 @@ func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) er
 		it.entry.ChangeNS, it.entry.Inode = 0, 0 // never carried over: it is read again next time
 	}
 	if it.old != nil {
-		t.meter.add(1, uint64(it.seen.Size))
+		t.meter.pass(uint64(it.seen.Size))
 	} else {
 		p.fresh(it)
 	}

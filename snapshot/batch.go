@@ -67,12 +67,6 @@ func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
 		return nil
 	}
 	t := &target{full: full, entry: *e}
-	if !b.rs.opt.Overwrite {
-		if b.rs.taken(full, func(os.FileInfo) bool { return true }) {
-			b.rs.fail(full, reasonWrite, existsError(full))
-			return nil
-		}
-	}
 	refs, err := b.rs.rd.DataRefs(ctx, e.Content)
 	if err != nil {
 		if !repo.Damage(err) {
@@ -80,6 +74,18 @@ func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
 		}
 		b.rs.fail(full, reasonDamaged, err)
 		return nil
+	}
+	if b.rs.taken(full, func(os.FileInfo) bool { return true }) {
+		if b.rs.fileThere(full, e, refs) {
+			b.rs.out.Files++
+			b.rs.out.Bytes += e.Content.Length
+			b.rs.meter.pass(e.Content.Length)
+			return nil
+		}
+		if !b.rs.opt.Overwrite {
+			b.rs.fail(full, reasonWrite, existsError(full))
+			return nil
+		}
 	}
 	at := int64(0)
 	for _, r := range refs {

@@ -33,6 +33,17 @@ func (m *meter) add(files, bytes uint64) {
 	}
 }
 
+// pass counts a file that needs no work: it was never part of what is to do.
+func (m *meter) pass(bytes uint64) {
+	if m.tell == nil {
+		return
+	}
+	m.mu.Lock()
+	m.now.TotalBytes -= min(bytes, m.now.TotalBytes)
+	m.mu.Unlock()
+	m.add(1, 0)
+}
+
 // total looks at all files, so that progress can say how much is left.
 func (t *taker) total(ctx context.Context, accounts []sources.Account) error {
 	if t.opt.Progress == nil {

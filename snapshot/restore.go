@@ -97,7 +97,7 @@ func Restore(ctx context.Context, r *repo.Repo, s *repo.Snapshot, o RestoreOptio
 	}
 	rs.out.Downloaded, rs.out.Seconds = rd.Downloaded.Load(), time.Since(start).Seconds()
 	if rs.matched == 0 && (len(o.Include) > 0 || len(o.Categories) > 0) && len(rs.out.Failed) == 0 {
-		return nil, hint.New(CodeNoPath, errors.New("restore: nothing in the snapshot matches"), "path", fmt.Sprint(append(o.Include, o.Categories...)))
+		return nil, hint.New(CodeNoPath, errors.New("restore: nothing in the snapshot matches"), "path", strings.Join(append(o.Include, o.Categories...), ", "))
 	}
 	return &rs.out, nil
 }
@@ -235,6 +235,7 @@ func (rs *restorer) source(ctx context.Context, src format.SourceTree) error {
 // down; then the rest of the tree is not even read.
 func (rs *restorer) within(source string) (parts []string, some bool) {
 	for _, g := range rs.opt.Include {
+		g = strings.Trim(g, "/")
 		if !strings.Contains(g, "/") || strings.ContainsAny(g, `*?[]{}\`) {
 			return nil, true
 		}
@@ -265,6 +266,7 @@ func (rs *restorer) chosen(full string, e *format.Entry) bool {
 // Matches reports whether a glob means the path source/…: the path itself, a
 // folder above it, or, for a glob without a slash, its last name.
 func Matches(glob, full string) bool {
+	glob = strings.Trim(glob, "/") // as ls shows folders, and as people type paths
 	for p := full; p != "." && p != "/"; p = path.Dir(p) {
 		if matchesItself(glob, p) {
 			return true
@@ -342,6 +344,10 @@ func (rs *restorer) folder(p string) error {
 }
 
 func (rs *restorer) symlink(full string, e *format.Entry) {
+	if rs.linkThere(full, e) {
+		rs.out.Files++
+		return
+	}
 	err := rs.vacate(full)
 	if err == nil {
 		err = rs.dir.Symlink(e.Target, full)
@@ -449,6 +455,10 @@ func (rs *restorer) hardLinks(ctx context.Context) error {
 }
 
 func (rs *restorer) hardLink(l laterLink) {
+	if rs.sameThere(l.from, l.to) {
+		rs.out.Files++
+		return
+	}
 	err := rs.vacate(l.to)
 	if err == nil {
 		err = rs.dir.Link(l.from, l.to)

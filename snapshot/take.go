@@ -135,7 +135,7 @@ func (t *taker) publish(ctx context.Context) (*Taken, error) {
 	if t.opt.DryRun {
 		taken.Counts = t.counts
 		stats := t.writer.Stats()
-		taken.Counts.NewBytes, taken.Counts.Uploaded = stats.NewBytes.Load(), stats.Uploaded.Load()
+		taken.Counts.NewBytes, taken.Counts.Uploaded = stats.NewBytes.Load(), t.writer.Estimate()
 		taken.Seconds = time.Since(t.start).Seconds()
 		return taken, nil
 	}

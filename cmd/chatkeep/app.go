@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -86,12 +85,13 @@ func (a *app) root() *cobra.Command {
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.SetHelpCommand(a.helpCommand(root))
 	root.SetUsageTemplate(a.usageTemplate())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	f := root.PersistentFlags()
 	f.StringVar(&a.config, "config", "", a.say("flag.config"))
 	f.BoolVar(&a.json, "json", false, a.say("flag.json"))
+	a.json = jsonFlag(a.args) // for errors in the flags themselves
 	f.String("lang", "", a.say("flag.lang"))
 	f.BoolP("help", "h", false, a.say("flag.help"))
 	root.PersistentPreRunE = a.checkLang
@@ -109,10 +109,23 @@ func quietUse(c *cobra.Command) {
 	}
 }
 
+func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help " + a.say("help.command"), Short: a.say("cmd.help"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, _, err := root.Find(args)
+			if err != nil || c == nil {
+				return a.unknownCommand(root, args)
+			}
+			return c.Help()
+		},
+	}
+}
+
 func (a *app) checkLang(c *cobra.Command, _ []string) error {
 	lang, err := c.Flags().GetString("lang")
-	if err == nil && lang != "" && !i18n.Known(lang) {
-		err = usageError(fmt.Errorf("--lang %s: %s", lang, strings.Join(i18n.Languages(), ", ")))
+	if err == nil && lang != "" && !i18n.Known(lang) && !strings.HasPrefix(strings.ToLower(lang), "zh") {
+		err = usageError(errors.New(a.say("usage.lang", "name", lang, "known", i18n.Languages())))
 	}
 	return err
 }

@@ -93,7 +93,11 @@ func (a *app) tellBackup(t *snapshot.Taken, dryRun bool) {
 		a.tell("backup.dry_run", "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed), "bytes", size(c.NewBytes), "upload", size(c.Uploaded))
 		return
 	}
-	a.tell("backup.done", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
+	if len(t.Skipped) > 0 {
+		a.tell("backup.part", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time), "count", len(t.Skipped))
+	} else {
+		a.tell("backup.done", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
+	}
 	a.detail("backup.files", "files", count(c.Files), "bytes", size(c.Bytes), "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed))
 	a.detail("backup.cost", "read", size(c.Read), "uploaded", size(c.Uploaded), "objects", c.Objects, "seconds", seconds(t.Seconds))
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/sources"
 )
 
 type initFlags struct {
@@ -51,6 +53,9 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 	if f.recovery == "" {
 		f.recovery = filepath.Join(filepath.Dir(path), "recovery.key")
 	}
+	if f.recovery, err = filepath.Abs(f.recovery); err != nil {
+		return err
+	}
 	remote, err := openRemote(ctx, cfg.Remote)
 	if err != nil {
 		return err
@@ -59,6 +64,9 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 	list, err := accounts(ctx, cfg, nil)
 	if err == nil {
 		err = checkPlaces(remote, list)
+	}
+	if err == nil {
+		err = checkBeginning(remote, list, f.recovery)
 	}
 	if err != nil {
 		return err
@@ -79,6 +87,46 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 		a.tell("init.backup_only")
 	}
 	return a.document(map[string]string{"remote": remote.String(), "device": device, "recovery": f.recovery, "config": path})
+}
+
+// checkBeginning refuses what would only show its trouble later: a source that
+// is not there, a recovery key beside the backups it opens, and a remote in a
+// folder that is used for something else.
+func checkBeginning(remote providers.Remote, list []sources.Account, recovery string) error {
+	for _, acc := range list {
+		info, err := os.Stat(acc.Root())
+		if err != nil {
+			return hint.New("source_vanished", fmt.Errorf("look for %s: %w", acc.Root(), err), "source", acc.Name())
+		}
+		if !info.IsDir() {
+			return hint.New("source_not_folder", fmt.Errorf("look for %s: it is no folder", acc.Root()), "source", acc.Name())
+		}
+	}
+	local := remote.Traits().LocalPath
+	if local == "" {
+		return nil
+	}
+	if inside(recovery, local) {
+		return hint.New("recovery_inside", fmt.Errorf("write recovery key %s: it would lie beside the backups", recovery), "path", recovery)
+	}
+	return checkUnused(local)
+}
+
+// checkUnused refuses a folder that holds files of somebody else. What a
+// repository leaves there is for repo.Init to judge.
+func checkUnused(local string) error {
+	entries, err := os.ReadDir(local)
+	if err != nil {
+		return nil // not there yet, or the remote itself says what is wrong
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if name == "lost+found" || strings.HasPrefix(name, ".") || repo.Belongs(name) {
+			continue
+		}
+		return hint.New("remote_not_empty", fmt.Errorf("make repository at %s: %s is there", local, name), "path", local)
+	}
+	return nil
 }
 
 // initConfig loads the configuration, or makes one of the flags where there is

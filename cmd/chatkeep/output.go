@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -142,12 +143,17 @@ func (a *app) mistakes(list config.Errors) string {
 	return b.String()
 }
 
+// wrongUse are the errors that say that the command or the configuration can't
+// be meant like this.
+var wrongUse = []hint.Code{"usage", config.CodeBad, config.CodeMissing, providers.HintBadRemote, "ambiguous_latest",
+	repo.CodeNoSnapshot, "no_such_path", "no_such_source", "demo_dir", "target_inside_source", "target_inside_remote",
+	"remote_inside_source", "recovery_inside", "remote_not_empty", "exists"}
+
 func exitCode(code hint.Code, err error) int {
 	switch {
 	case errors.Is(err, repo.ErrIntegrity):
 		return exitIntegrity
-	case code == "usage", code == config.CodeBad, code == config.CodeMissing, code == providers.HintBadRemote,
-		code == "ambiguous_latest", code == repo.CodeNoSnapshot, code == "no_such_path":
+	case slices.Contains(wrongUse, code):
 		return exitUsage
 	}
 	return exitFailed

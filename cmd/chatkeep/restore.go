@@ -23,7 +23,7 @@ type restoreFlags struct {
 func (a *app) restoreCommand() *cobra.Command {
 	var f restoreFlags
 	c := &cobra.Command{
-		Use: "restore " + a.say("arg.snapshot"), Short: a.say("cmd.restore"), Long: a.say("cmd.restore") + "\n\n" + a.say("cmd.restore.more"),
+		Use: "restore " + a.say("arg.snapshot") + " --to " + a.say("arg.folder"), Short: a.say("cmd.restore"), Long: a.say("cmd.restore") + "\n\n" + a.say("cmd.restore.more"),
 		Args: a.exactly(a.say("arg.snapshot")),
 		RunE: func(c *cobra.Command, args []string) error { return a.restore(c.Context(), args[0], f) },
 	}
@@ -66,6 +66,9 @@ func (a *app) restore(ctx context.Context, spec string, f restoreFlags) error {
 		return err
 	}
 	defer o.Close()
+	if local := o.Remote().Traits().LocalPath; local != "" && inside(f.to, local) {
+		return hint.New("target_inside_remote", fmt.Errorf("restore to %s: it lies in the repository", f.to))
+	}
 	s, err := o.Find(ctx, spec)
 	if err != nil {
 		a.alarms(o.Alarms())

@@ -29,6 +29,7 @@ type snapshotJSON struct {
 	Bytes    uint64 `json:"bytes"`
 	Partial  bool   `json:"partial"`
 	Flagged  uint64 `json:"flagged"`
+	Skipped  uint64 `json:"skipped"`
 }
 
 // snapshots lists all snapshots that can be proven.
@@ -48,10 +49,10 @@ func (a *app) snapshots(ctx context.Context, p place) error {
 		a.row(w, "snapshots.header")
 	}
 	for _, s := range list {
-		d := snapshotJSON{s.Name.Digest.String(), o.DeviceName(s.Device), s.Seq, stamp(s.Time), s.Counts.Files, s.Counts.Bytes, s.Partial, s.Counts.Flagged}
+		d := snapshotJSON{s.Name.Digest.String(), o.DeviceName(s.Device), s.Seq, stamp(s.Time), s.Counts.Files, s.Counts.Bytes, s.Partial, s.Counts.Flagged, s.Counts.Skipped}
 		doc = append(doc, d)
 		if !a.json {
-			fmt.Fprintf(w, "%s/%d\t%s\t%s\t%s\t%s\n", printable(d.Device), s.Seq, clock(s.Time), count(s.Counts.Files), size(s.Counts.Bytes), count(s.Counts.Flagged))
+			fmt.Fprintf(w, "%s/%d\t%s\t%s\t%s\t%s\n", printable(d.Device), s.Seq, clock(s.Time), count(s.Counts.Files), size(s.Counts.Bytes), count(s.Counts.Flagged+s.Counts.Skipped))
 		}
 	}
 	if err := w.Flush(); err != nil {

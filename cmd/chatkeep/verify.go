@@ -88,5 +88,6 @@ func (a *app) tellVerify(rep *repo.Report, data int) {
 		a.tell("verify.ok")
 	} else {
 		a.tell("verify.found", "count", len(rep.Bad)+len(rep.Alarms))
+		a.tell("verify.next")
 	}
 }

@@ -120,7 +120,7 @@ func (a *app) openDevice(ctx context.Context, remote providers.Remote) (*opened,
 		return nil, err
 	}
 	if _, err := os.Stat(dir); err != nil {
-		return nil, hint.New(repo.CodeNoKey, fmt.Errorf("open repository %s: this device has no keys", remote))
+		return nil, hint.New("not_member", fmt.Errorf("open repository %s: this device has no keys", remote))
 	}
 	state, err := repo.OpenState(dir, nil)
 	if err != nil {
@@ -138,6 +138,9 @@ func (a *app) openDevice(ctx context.Context, remote providers.Remote) (*opened,
 func readIdentity(path string) (*crypto.Identity, error) {
 	var b []byte
 	var err error
+	if info, serr := os.Stat(path); serr == nil && info.IsDir() {
+		return nil, hint.New("bad_key", fmt.Errorf("read key %s: it is a folder", path), "path", path)
+	}
 	if path == "-" {
 		b, err = io.ReadAll(io.LimitReader(os.Stdin, 64<<10))
 	} else {
@@ -146,8 +149,8 @@ func readIdentity(path string) (*crypto.Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
-	for line := range bytes.Lines(b) {
-		if text := strings.TrimSpace(string(line)); text != "" && !strings.HasPrefix(text, "#") {
+	for line := range bytes.Lines(bytes.TrimPrefix(b, []byte("\ufeff"))) {
+		if text := strings.ToUpper(strings.TrimSpace(string(line))); text != "" && !strings.HasPrefix(text, "#") {
 			id, err := crypto.ParseIdentity(text)
 			if err != nil {
 				return nil, hint.New("bad_key", fmt.Errorf("read key %s: %w", path, err), "path", path)

@@ -35,7 +35,7 @@ var house = []struct {
 		"internal/madeup", "internal/fakecloud",
 	}},
 	{"1", []string{"config", "crypto", "providers", "sources", "sources/livedb", "repo/format"}},
-	{"0", []string{"internal/durable", "internal/i18n", "internal/needs", "internal/floors"}},
+	{"0", []string{"internal/durable", "providers/cloud/quiet", "internal/i18n", "internal/needs", "internal/floors"}},
 	{"ground", []string{"internal/hint"}},
 }
 

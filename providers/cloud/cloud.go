@@ -22,6 +22,7 @@ import (
 	"github.com/rclone/rclone/lib/atexit"
 
 	"github.com/chatkeep/chatkeep/providers"
+	"github.com/chatkeep/chatkeep/providers/cloud/quiet"
 )
 
 // Options are the settings of one remote. The zero value opens a folder.
@@ -43,6 +44,7 @@ func IgnoreSignals() { atexit.IgnoreSignals() }
 //
 // The remote tries once; wrap it in [providers.Reliable].
 func Open(ctx context.Context, place providers.Place, opt Options) (providers.Remote, error) {
+	quiet.Done()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

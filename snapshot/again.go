@@ -1,0 +1,46 @@
+package snapshot
+
+import (
+	"os"
+
+	"github.com/chatkeep/chatkeep/repo/format"
+)
+
+// A restore that is started again goes on where the last one ended: what is
+// there already and is proven to be the same counts as restored, and is not
+// touched.
+
+// fileThere reports whether full is the file e already: its size and time, and
+// every chunk of its content.
+func (rs *restorer) fileThere(full string, e *format.Entry, refs []format.Ref) bool {
+	dir, name, err := rs.near.of(full)
+	if err != nil {
+		return false
+	}
+	info, err := dir.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || uint64(info.Size()) != e.Content.Length || info.ModTime().UnixNano() != e.ModTime {
+		return false
+	}
+	f, err := dir.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return rs.rd.Proves(f, refs)
+}
+
+// linkThere reports whether full is the symlink e already.
+func (rs *restorer) linkThere(full string, e *format.Entry) bool {
+	target, err := rs.dir.Readlink(full)
+	return err == nil && target == e.Target
+}
+
+// sameThere reports whether two names are one file already.
+func (rs *restorer) sameThere(a, b string) bool {
+	x, err := rs.dir.Lstat(a)
+	if err != nil {
+		return false
+	}
+	y, err := rs.dir.Lstat(b)
+	return err == nil && os.SameFile(x, y)
+}
