@@ -76,7 +76,11 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*Report, error) {
 	}
 	c.forgive()
 	c.rep.Alarms = c.otherAlarms()
-	return &c.rep, r.rememberLost(c.lostOwn())
+	broken, err := c.brokenKept()
+	if err != nil {
+		return nil, err
+	}
+	return &c.rep, errors.Join(r.rememberLost(c.lostOwn()), r.rememberBroken(broken))
 }
 
 type checker struct {

@@ -89,6 +89,9 @@ func (r *Repo) putFounding(ctx context.Context, f *trust.Founding) error {
 	if err := r.state.noteFounding(r.ring.Repo, f.Objects); err != nil {
 		return err
 	}
+	if err := r.state.keep(f.Objects); err != nil {
+		return err
+	}
 	if err := r.makeFolders(ctx); err != nil {
 		return err
 	}

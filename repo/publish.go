@@ -213,7 +213,7 @@ func pendingName(n format.Name) string {
 	if n.Kind == format.KindSnapshot {
 		prefix = "2-"
 	}
-	return prefix + strings.ReplaceAll(n.String(), "/", "_")
+	return prefix + flatName(n)
 }
 
 // finishPending puts what an earlier publication left: first the indexes, then

@@ -117,7 +117,8 @@ func (s *State) loadKeys() (*trust.Keyring, error) {
 type seen struct {
 	Roster string     `json:"roster"`
 	Heads  []seenHead `json:"heads"`
-	Lost   []string   `json:"lost,omitempty"` // own packs and indexes that verify found missing or damaged
+	Broken []string   `json:"broken,omitempty"` // objects to put again from their kept copies
+	Lost   []string   `json:"lost,omitempty"`   // own packs and indexes that verify found missing or damaged
 }
 
 type seenHead struct {

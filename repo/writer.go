@@ -85,7 +85,7 @@ func (r *Repo) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) 
 		o.Parallel = 2
 	}
 	if !o.DryRun { // a dry run sends nothing, not even what an earlier run left
-		if err := r.finishPending(ctx); err != nil {
+		if err := errors.Join(r.finishPending(ctx), r.healKept(ctx)); err != nil {
 			return nil, err
 		}
 	}

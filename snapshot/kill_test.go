@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -112,7 +113,9 @@ func (h *hunt) child(after time.Duration) {
 		h.must(err)
 		h.typical = max(h.typical, time.Since(start))
 	case <-alarm:
-		h.must(cmd.Process.Kill())
+		if err := cmd.Process.Kill(); !errors.Is(err, os.ErrProcessDone) { // it may have ended just now
+			h.must(err)
+		}
 		<-ended
 	}
 }
