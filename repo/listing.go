@@ -52,7 +52,7 @@ type ListedSource struct {
 // Listed is an entry of the parent listing.
 type Listed struct {
 	format.Entry
-	origin origin
+	origin *origin
 }
 
 // Parent returns what the head snapshot holds of a source, or nil if there is
@@ -166,19 +166,18 @@ func childBytes(c *format.Child) []byte {
 
 // ListingReader reads a source's parent entries in tree order.
 type ListingReader struct {
-	src    *ListedSource
-	file   *os.File
-	buf    *bufio.Reader
-	number int
-	child  format.Child
-	node   []format.Entry
-	next   int
+	src  *ListedSource
+	file *os.File
+	buf  *bufio.Reader
+	leaf *origin
+	node []format.Entry
+	next int
 }
 
 // Open starts reading. A missing or damaged file ends the reading early; the
 // files it would have named are then read again.
 func (s *ListedSource) Open() *ListingReader {
-	l := &ListingReader{src: s, number: -1}
+	l := &ListingReader{src: s, leaf: &origin{leaf: -1}}
 	if f, err := os.Open(s.path); err == nil {
 		l.file, l.buf = f, bufio.NewReaderSize(f, 256<<10)
 	}
@@ -195,12 +194,12 @@ func (l *ListingReader) Next() *Listed {
 	}
 	e := l.node[l.next]
 	l.next++
-	return &Listed{Entry: e, origin: origin{leaf: l.number, child: l.child}}
+	return &Listed{Entry: e, origin: l.leaf}
 }
 
 // Leaves returns how many leaves have been read so far: at the end, fewer than
 // ListedSource.Leaves if the listing is damaged.
-func (l *ListingReader) Leaves() int { return l.number + 1 }
+func (l *ListingReader) Leaves() int { return l.leaf.leaf + 1 }
 
 // Close ends reading.
 func (l *ListingReader) Close() error {
@@ -232,20 +231,40 @@ func (l *ListingReader) readLeaf() bool {
 	if child == nil || err != nil {
 		return false
 	}
-	rename := func(d format.Digest) format.Digest {
-		if real, ok := l.src.packs[d]; ok {
-			return real
-		}
-		return d
+	renamed := l.rename(child, node)
+	l.leaf = &origin{leaf: l.leaf.leaf + 1, child: *child}
+	if !renamed {
+		l.leaf.raw = b
 	}
-	child.Node.Pack = rename(child.Node.Pack)
-	for i := range node.Entries {
-		node.Entries[i].Content = resolveContent(node.Entries[i].Content, rename)
-		node.Entries[i].Unproven = resolveContent(node.Entries[i].Unproven, rename)
-	}
-	l.child, l.node, l.next = *child, node.Entries, 0
-	l.number++
+	l.node, l.next = node.Entries, 0
 	return true
+}
+
+// rename replaces what a listing calls packs that were being filled by their
+// names, and reports whether there was any.
+func (l *ListingReader) rename(child *format.Child, node *format.Node) (renamed bool) {
+	if len(l.src.packs) == 0 {
+		return false
+	}
+	one := func(r *format.Ref) {
+		if real, ok := l.src.packs[r.Pack]; ok {
+			r.Pack, renamed = real, true
+		}
+	}
+	one(&child.Node)
+	for i := range node.Entries {
+		for _, c := range []*format.Content{node.Entries[i].Content, node.Entries[i].Unproven} {
+			if c == nil {
+				continue
+			}
+			for _, list := range [][]format.Ref{c.Refs, c.Layers, c.Kept} {
+				for j := range list {
+					one(&list[j])
+				}
+			}
+		}
+	}
+	return renamed
 }
 
 // Listing collects the new snapshot's listing while it is made.
@@ -380,7 +399,11 @@ type listingWriter struct {
 func (l *listingWriter) leaf(c format.Child, n *format.Node) error {
 	child := childBytes(&c)
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(child)))
-	b = append(append(b, child...), n.EncodeLocal()...)
+	return l.raw(append(append(b, child...), n.EncodeLocal()...))
+}
+
+// raw appends a leaf as another listing has it.
+func (l *listingWriter) raw(b []byte) error {
 	head := binary.LittleEndian.AppendUint32(nil, uint32(len(b)))
 	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(b, castagnoli))
 	_, err := l.buf.Write(head)

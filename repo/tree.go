@@ -43,8 +43,9 @@ type TreeBuilder struct {
 	list   *listingWriter
 	leaf   format.Node
 	size   int              // bytes of leaf, about
-	from   origin           // the old leaf all of the present leaf's entries come from
+	from   *origin          // the old leaf all of the present leaf's entries come from
 	clean  bool             // they do, unchanged
+	exact  bool             // also what only this device knows of them is unchanged
 	ended  []format.Child   // the leaves so far; the nodes above wait for Finish, which may not need them
 	levels [][]format.Child // waiting children, by level of the node they will be in (index 0: level 1)
 	old    *ListedSource    // the parent's tree, nil if unknown
@@ -57,11 +58,12 @@ type TreeBuilder struct {
 type origin struct {
 	leaf  int // number, from 0
 	child format.Child
+	raw   []byte // as it stands in the listing, if it may be copied as it is
 }
 
 // newTreeBuilder starts a source's tree. old may be nil.
 func newTreeBuilder(k *Worker, list *listingWriter, old *ListedSource) *TreeBuilder {
-	return &TreeBuilder{worker: k, cut: newTreeCutter(k.w.repo.ring.Device.Secret.CutKey()), list: list, old: old, clean: true}
+	return &TreeBuilder{worker: k, cut: newTreeCutter(k.w.repo.ring.Device.Secret.CutKey()), list: list, old: old, from: &origin{}, clean: true, exact: true}
 }
 
 // Add appends an entry. from is where Listing.Next found it if it is carried
@@ -73,11 +75,14 @@ func (b *TreeBuilder) Add(e format.Entry, from *Listed) error {
 	b.last = e.Path
 	switch {
 	case from == nil:
-		b.clean = false
+		b.clean, b.exact = false, false
 	case len(b.leaf.Entries) == 0:
 		b.from = from.origin
-	case from.origin.leaf != b.from.leaf:
+	case from.origin != b.from:
 		b.clean = false
+	}
+	if from != nil && (e.ChangeNS != from.ChangeNS || e.Inode != from.Inode) {
+		b.exact = false
 	}
 	b.leaf.Entries = append(b.leaf.Entries, e)
 	b.size += sizeOf(&e)
@@ -99,7 +104,8 @@ func sizeOf(e *format.Entry) int {
 
 func (b *TreeBuilder) endLeaf() error {
 	child := b.from.child
-	if whole := b.clean && uint64(len(b.leaf.Entries)) == child.Count && !b.worker.w.Lost(child.Node); whole {
+	whole := b.clean && uint64(len(b.leaf.Entries)) == child.Count && !b.worker.w.Lost(child.Node)
+	if whole {
 		b.reused++
 	} else {
 		ref, err := b.worker.AddNode(format.ChunkTree, b.encodeLeaf)
@@ -109,10 +115,16 @@ func (b *TreeBuilder) endLeaf() error {
 		child = format.Child{Last: b.last, Node: ref, Count: uint64(len(b.leaf.Entries)), Bytes: contentBytes(b.leaf.Entries)}
 	}
 	b.leaves++
-	if err := b.list.leaf(child, &b.leaf); err != nil {
+	var err error
+	if whole && b.exact && b.from.raw != nil {
+		err = b.list.raw(b.from.raw)
+	} else {
+		err = b.list.leaf(child, &b.leaf)
+	}
+	if err != nil {
 		return err
 	}
-	b.leaf.Entries, b.size, b.clean = b.leaf.Entries[:0], 0, true
+	b.leaf.Entries, b.size, b.clean, b.exact = b.leaf.Entries[:0], 0, true, true
 	b.ended = append(b.ended, child)
 	return nil
 }
