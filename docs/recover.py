@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """recover.py REMOTE_FOLDER KEY_FILE OUT_FOLDER [SNAPSHOT]
-
 Brings a chatkeep snapshot back without chatkeep, as OUT_FOLDER/<source>/<path>. REMOTE_FOLDER is a copy of the cloud
 folder, KEY_FILE holds the recovery key, OUT_FOLDER is new or empty. SNAPSHOT is DEVICE/latest or DEVICE/NUMBER (name or
 id of the device), or latest where only one has any. Needs Linux or macOS, Python 3.8, zstd and age 1.3 (in PATH or $AGE).
@@ -135,7 +134,7 @@ for name, snap in records(f"snapshots/{device}/*/{number}-*.age", meta, b"chatke
     if (snap.raw(6).hex(), snap.num(8)) == (device, int(os.path.basename(name)[:-69])) and snap.num(20) < 2: break
     complain(name, "it is not what its name says")
 else: sys.exit(4 if damaged else "recover.py: there is no such snapshot")
-print(f"{called.get(device)}/{snap.num(8)}, taken {time.ctime(snap.time(12) // 10**9)}; a hidden newer one can't be noticed")
+print(f"{called.get(device, device)}/{snap.num(8)}, taken {time.ctime(snap.time(12) // 10**9)}; a hidden newer one can't be noticed")
 names = [f"index/{device}/{d.hex()}.age" for d in snap.digests(16)]
 index = [x for name in names for _, x in records(name, data_keys, b"chatkeep index v1", macs, 2, 4, 8, 10)]
 for p in (p for x in index for p in x.all(10, 2, 4, 6)):
