@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -15,7 +17,7 @@ func (a *app) configCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(
 		&cobra.Command{Use: "check", Short: a.say("cmd.config.check"), Args: a.atMost(0),
-			RunE: func(*cobra.Command, []string) error { return a.configCheck() }},
+			RunE: func(c *cobra.Command, _ []string) error { return a.configCheck(c.Context()) }},
 		&cobra.Command{Use: "show", Short: a.say("cmd.config.show"), Args: a.atMost(0),
 			RunE: func(*cobra.Command, []string) error { return a.configShow() }},
 		&cobra.Command{Use: "schema", Short: a.say("cmd.config.schema"), Args: a.atMost(0),
@@ -26,16 +28,33 @@ func (a *app) configCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) configCheck() error {
+// configCheck reads the configuration, and looks whether its folders are there.
+func (a *app) configCheck(ctx context.Context) error {
 	cfg, err := a.loadConfig()
 	if err != nil {
 		return err
 	}
-	if _, err := accounts(context.Background(), cfg, nil); err != nil {
+	list, err := accounts(ctx, cfg, nil)
+	if err != nil {
+		return err
+	}
+	remote, err := openRemote(ctx, cfg.Remote)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(checkPlaces(remote, list), remote.Close()); err != nil {
 		return err
 	}
 	a.tell("config.ok", "path", cfg.File())
-	return a.document(map[string]any{"file": cfg.File(), "ok": true})
+	missing := []string{}
+	for _, acc := range list {
+		if _, err := os.Stat(acc.Root()); err != nil {
+			a.raise(exitRemarks)
+			missing = append(missing, escape(acc.Root()))
+			a.note("config.no_folder", "source", acc.Name(), "path", printable(acc.Root()))
+		}
+	}
+	return a.document(map[string]any{"file": cfg.File(), "ok": true, "missing": missing})
 }
 
 // configShow prints the configuration in effect.
