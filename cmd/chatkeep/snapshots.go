@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,30 +44,18 @@ func (a *app) snapshots(ctx context.Context, p place) error {
 		return err
 	}
 	doc := []snapshotJSON{}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	if len(list) > 0 {
-		a.row(w, "snapshots.header")
-	}
+	rows := [][]string{strings.Split(a.say("snapshots.header"), "\t")}
 	for _, s := range list {
 		d := snapshotJSON{s.Name.Digest.String(), o.DeviceName(s.Device), s.Seq, stamp(s.Time), s.Counts.Files, s.Counts.Bytes, s.Partial, s.Counts.Flagged, s.Counts.Skipped}
 		doc = append(doc, d)
-		if !a.json {
-			fmt.Fprintf(w, "%s/%d\t%s\t%s\t%s\t%s\n", printable(d.Device), s.Seq, clock(s.Time), count(s.Counts.Files), size(s.Counts.Bytes), count(s.Counts.Flagged+s.Counts.Skipped))
-		}
+		rows = append(rows, []string{fmt.Sprintf("%s/%d", printable(d.Device), s.Seq), clock(s.Time), count(d.Files), size(d.Bytes), count(d.Flagged + d.Skipped)})
 	}
-	if err := w.Flush(); err != nil {
-		return err
+	if len(list) > 0 {
+		a.table(rows)
 	}
 	if len(list) == 0 {
 		a.tell("snapshots.none")
 	}
 	a.alarms(o.Alarms())
 	return a.document(doc)
-}
-
-// row writes a table's header line.
-func (a *app) row(w *tabwriter.Writer, key string) {
-	if !a.json {
-		fmt.Fprintln(w, a.say(key))
-	}
 }
