@@ -59,13 +59,8 @@ func run(args []string) int {
 	}
 }
 
-// frugal bounds the heap, since a backup shares the computer with the chats,
-// and collects seldom below that bound, since collecting costs more than it
-// frees: nearly all memory is buffers that are used again.
+// frugal bounds the heap: a backup shares the computer with the chats.
 func frugal() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
-	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(72 << 20)
 	}
