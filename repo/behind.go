@@ -13,28 +13,40 @@ import (
 // request leads from the top to most leaves.
 const behindBytes = 256 << 10
 
-// behind is the stretch of one pack that was read last for a tree.
+// behind holds the stretches that were read last for a tree, newest first. A
+// tree that changed a little lies in several packs and goes to and fro.
 type behind struct {
-	mu    sync.Mutex
+	mu        sync.Mutex
+	stretches []stretch
+}
+
+// stretch is a part of a pack's plaintext.
+type stretch struct {
 	pack  format.Digest
 	start uint64
 	plain []byte
 }
 
-// frame returns a chunk's frame if it lies in the stretch.
+// maxStretches bounds the memory of one Reader to 2 MiB.
+const maxStretches = 4
+
+// frame returns a chunk's frame if it lies in a stretch.
 func (b *behind) frame(r *format.Ref) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if r.Stored == 0 || r.Pack != b.pack || r.Offset < b.start || r.Offset+r.Stored > b.start+uint64(len(b.plain)) {
-		return nil
+	for _, s := range b.stretches {
+		if r.Stored > 0 && r.Pack == s.pack && r.Offset >= s.start && r.Offset+r.Stored <= s.start+uint64(len(s.plain)) {
+			return slices.Clone(s.plain[r.Offset-s.start:][:r.Stored])
+		}
 	}
-	return slices.Clone(b.plain[r.Offset-b.start:][:r.Stored])
+	return nil
 }
 
 func (b *behind) keep(pack format.Digest, start uint64, plain []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.pack, b.start, b.plain = pack, start, slices.Clone(plain)
+	b.stretches = slices.Insert(b.stretches, 0, stretch{pack, start, slices.Clone(plain)})
+	b.stretches = b.stretches[:min(len(b.stretches), maxStretches)]
 }
 
 // treeChunk reads one chunk of a tree by way of the stretch. It returns nil if
@@ -44,11 +56,11 @@ func (rd *Reader) treeChunk(ctx context.Context, r format.Ref) []byte {
 	defer rd.spaces.Put(sp)
 	frame := rd.behind.frame(&r)
 	if frame == nil {
-		if r.Stored == 0 || r.Offset < wholeBelow || r.Stored > behindBytes {
-			return nil // near the start, the pack's first bytes do the same
+		if r.Stored == 0 || r.Stored > behindBytes {
+			return nil
 		}
-		start := r.Offset - behindBytes
-		plain, err := rd.plain(ctx, r.Pack, int64(start), int64(behindBytes+r.Stored), sp)
+		start := r.Offset - min(r.Offset, behindBytes)
+		plain, err := rd.plain(ctx, r.Pack, int64(start), int64(r.Offset-start+r.Stored), sp)
 		if err != nil {
 			return nil
 		}

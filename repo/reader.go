@@ -75,6 +75,9 @@ const (
 	// wholeBelow: a range that ends before this is read together with the
 	// pack's header, in one request.
 	wholeBelow = 1 << 20
+	// firstBytes is how much such a request brings at least: what is wanted
+	// next mostly lies near.
+	firstBytes = 256 << 10
 	// gapAllowed: ranges this close together are read as one; a request costs
 	// more than the bytes between.
 	gapAllowed = 256 << 10
@@ -314,7 +317,7 @@ func (rd *Reader) opener(pack format.Digest) *openedPack {
 func (rd *Reader) openPack(ctx context.Context, p *openedPack, pack format.Digest, end int64) error {
 	n := int64(crypto.HeaderRoom)
 	if end < wholeBelow {
-		n = crypto.SealedSize(end) + crypto.HeaderRoom
+		n = max(crypto.SealedSize(end)+crypto.HeaderRoom, firstBytes)
 	}
 	start := make([]byte, n)
 	got, err := rd.getRange(ctx, pack, 0, start)
