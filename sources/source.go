@@ -71,6 +71,16 @@ type Entry struct {
 	Target   string // symlinks: where it points, raw bytes
 	Category string // "messages", "images", …; "files" for a plain folder
 	Priority int    // 0 goes first
+
+	// Database says that the file is a database: see [Databases].
+	Database bool
+	// JournalOf is the path of the database whose rollback journal this is. It
+	// is kept only if the capture of that database says that it belongs to it.
+	JournalOf string
+	// Settle is how long the file must have been left alone: one that was
+	// written since may be half there, and waits for the next backup. 0: it is
+	// taken as it is.
+	Settle time.Duration
 }
 
 // XAttr is one extended attribute.
@@ -89,6 +99,8 @@ const (
 	TooLarge    Reason = "too_large"    // over max_file_size
 	Changing    Reason = "changing"     // changed while it was read; kept as read, flagged
 	OtherDevice Reason = "other_device" // reserved for sources that stay on one file system
+	Waiting     Reason = "waiting"      // being written; it, and all below it, stays as it was in the last snapshot
+	Torn        Reason = "torn"         // a database that could not be proven to be of one moment
 )
 
 // Skipped names something that is not in the snapshot, or is but flagged.
