@@ -175,8 +175,8 @@ func (c *checker) clear(ctx context.Context) error {
 	return nil
 }
 
-// records opens every roster, key file and secret this keyring can open, and
-// looks for those that must be there.
+// records opens every roster, key file, secret and statement this keyring can
+// open, and looks for those that must be there.
 func (c *checker) records(ctx context.Context) error {
 	for n := range c.listed {
 		var err error
@@ -192,6 +192,9 @@ func (c *checker) records(ctx context.Context) error {
 			}
 		case format.KindKeys:
 			err = c.keyFile(ctx, n)
+		case format.KindRecord:
+			_, err = c.repo.statement(ctx, n)
+			c.used[n] = err == nil
 		}
 		if err != nil {
 			if _, ok := alarmFor("", err); !ok {

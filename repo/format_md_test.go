@@ -168,7 +168,7 @@ func exampleSnapshot() *format.Snapshot {
 		Time: 1763000000000000001, Root: hinted(0x05, dig(0x06)), Index: []format.Digest{dig(0x07), dig(0x08)},
 		Heads: []format.Head{{Device: dev(0x09), Seq: 7, Digest: dig(0x0a)}}, Records: []format.Digest{dig(0x0b)}, Partial: true,
 		Counts:   format.Counts{Files: 1, Dirs: 2, Bytes: 3, New: 4, Changed: 5, Removed: 6, Read: 7, NewBytes: 8, Uploaded: 9, Objects: 10, Flagged: 11, Skipped: 12},
-		Finished: 1763000000000000002, Client: "chatkeep 1"}
+		ShrunkAt: 1481, Finished: 1763000000000000002, Client: "chatkeep 1"}
 }
 
 // examples are the records whose bytes FORMAT.md prints, with every field set.

@@ -116,6 +116,7 @@ func (s *State) loadKeys() (*trust.Keyring, error) {
 // show it an older one.
 type seen struct {
 	Roster string     `json:"roster"`
+	Record uint64     `json:"record,omitempty"` // number of the newest statement this device has made
 	Heads  []seenHead `json:"heads"`
 	Broken []string   `json:"broken,omitempty"` // objects to put again from their kept copies
 	Lost   []string   `json:"lost,omitempty"`   // own packs and indexes that verify found missing or damaged

@@ -15,6 +15,7 @@ type Snapshot struct {
 	Records  []Digest // records this device has accepted
 	Partial  bool     // some files still stand as in the previous snapshot
 	Counts   Counts
+	ShrunkAt uint64 // newest snapshot in which something lost more than half of its bytes, until that is confirmed; else 0
 	Finished int64
 	Client   string
 }
@@ -51,6 +52,7 @@ func (s *Snapshot) Encode() []byte {
 		e.uint(20, flagPartial)
 	}
 	e.message(21, s.Counts.encode)
+	e.uint(22, s.ShrunkAt)
 	e.int(23, s.Finished)
 	e.string(25, s.Client)
 	return e.b
@@ -115,6 +117,8 @@ func DecodeSnapshot(b []byte) (*Snapshot, error) {
 			return err
 		case 21:
 			return set(&s.Counts, func() (Counts, error) { return decodeCounts(v) })
+		case 22:
+			return setUint(&s.ShrunkAt, v)
 		case 23:
 			return set(&s.Finished, v.int)
 		case 25:

@@ -123,6 +123,40 @@ func (k *Keyring) OpenSecret(sealed []byte, device format.DeviceID, roster *Rost
 	return s.Secret, k.member(o, format.ContextSecret, device, roster)
 }
 
+// SealStatement signs a device's statement as this device and seals it to the
+// roster's meta recipient.
+func (k *Keyring) SealStatement(s *format.Record, roster *Roster) (Object, error) {
+	_, meta, err := roster.Recipients()
+	if err != nil {
+		return Object{}, err
+	}
+	sealed, err := k.sealAsDevice(format.ContextRecord, s.Encode(), roster, meta)
+	if err != nil {
+		return Object{}, err
+	}
+	return Object{format.Name{Kind: format.KindRecord, Device: s.Device, Seq: s.Seq, Digest: Digest(sealed)}, sealed}, nil
+}
+
+// OpenStatement opens a statement and proves that the device it names signed
+// it. name is what the remote calls it; device and number must agree.
+func (k *Keyring) OpenStatement(sealed []byte, name format.Name, roster *Roster) (*format.Record, error) {
+	o, err := OpenRecord(sealed, k.MetaIdentities()...)
+	if err != nil {
+		return nil, err
+	}
+	s, err := format.DecodeRecord(o.Body)
+	if err != nil {
+		return nil, err
+	}
+	if s.Repo != k.Repo {
+		return nil, ErrOtherRoot
+	}
+	if s.Device != name.Device || s.Seq != name.Seq {
+		return nil, fmt.Errorf("%w: it is another statement, %d", crypto.ErrForged, s.Seq)
+	}
+	return s, k.member(o, format.ContextRecord, s.Device, roster)
+}
+
 func (k *Keyring) sealAsDevice(context string, body []byte, roster *Roster, to ...*crypto.Recipient) ([]byte, error) {
 	epoch := k.Epoch(roster.Epoch)
 	if epoch == nil {
