@@ -8,6 +8,7 @@ import (
 
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/repo/image"
 	"github.com/chatkeep/chatkeep/repo/trust"
 )
 
@@ -52,7 +53,7 @@ func (rep *Report) OK() bool { return len(rep.Bad) == 0 && len(rep.Alarms) == 0 
 func (r *Repo) Check(ctx context.Context, o CheckOptions) (*Report, error) {
 	c := &checker{repo: r, opt: o, listed: map[format.Name]providers.Info{},
 		named: map[format.Digest][]format.Name{}, used: map[format.Name]bool{}, bad: map[string]bool{},
-		good: map[format.Digest]bool{}, packs: map[format.Digest]packFact{}, live: map[format.Digest]bool{}}
+		good: map[format.Digest]bool{}, packs: map[format.Digest]packFact{}, live: map[format.Digest]bool{}, images: map[image.Fingerprint]bool{}}
 	if err := c.list(ctx); err != nil {
 		return nil, err
 	}
@@ -90,6 +91,7 @@ type checker struct {
 	packs  map[format.Digest]packFact // all that an index of a snapshot lists
 	live   map[format.Digest]bool     // own packs and indexes that the newest snapshot counts on
 	needed []*Snapshot
+	images map[image.Fingerprint]bool // that are proven
 }
 
 type packFact struct {

@@ -2,8 +2,11 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -11,6 +14,7 @@ import (
 	"github.com/chatkeep/chatkeep/crypto"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/repo/image"
 	"github.com/chatkeep/chatkeep/repo/trust"
 )
 
@@ -178,12 +182,15 @@ func decodeChunk(dec *zstd.Decoder, frame, buf []byte, length uint32) ([]byte, e
 	return data, nil
 }
 
-// trees follows every snapshot to its last chunk, each tree chunk once.
+// trees follows every snapshot to its last chunk, each tree chunk once. Images
+// are laid and proven as the newest snapshot of each device has them: so was
+// every earlier one while it was the newest.
 func (c *checker) trees(ctx context.Context) error {
 	chunks := c.knownChunks(func(packFact) bool { return true })
 	visited := map[[32]byte]bool{}
-	for _, s := range c.needed {
-		if err := c.tree(ctx, s, chunks, visited); err != nil {
+	for i, s := range slices.Backward(c.needed) {
+		newest := i+1 == len(c.needed) || c.needed[i+1].Device != s.Device
+		if err := c.tree(ctx, s, newest, chunks, visited); err != nil {
 			return err
 		}
 	}
@@ -203,7 +210,7 @@ func (c *checker) knownChunks(count func(packFact) bool) map[[32]byte]uint32 {
 	return chunks
 }
 
-func (c *checker) tree(ctx context.Context, s *Snapshot, chunks map[[32]byte]uint32, visited map[[32]byte]bool) error {
+func (c *checker) tree(ctx context.Context, s *Snapshot, newest bool, chunks map[[32]byte]uint32, visited map[[32]byte]bool) error {
 	rd, err := c.repo.NewReader(ctx, s)
 	if Damage(err) {
 		c.note(s.Name.String(), err)
@@ -213,7 +220,7 @@ func (c *checker) tree(ctx context.Context, s *Snapshot, chunks map[[32]byte]uin
 		return err
 	}
 	defer rd.Close()
-	t := &treeCheck{c: c, rd: rd, chunks: chunks, visited: visited}
+	t := &treeCheck{c: c, newest: newest, rd: rd, chunks: chunks, visited: visited}
 	err = t.root(ctx)
 	c.rep.Downloaded += int64(rd.Downloaded.Load())
 	if Damage(err) {
@@ -225,6 +232,7 @@ func (c *checker) tree(ctx context.Context, s *Snapshot, chunks map[[32]byte]uin
 
 type treeCheck struct {
 	c       *checker
+	newest  bool // of its device: its images are laid and proven too
 	rd      *Reader
 	chunks  map[[32]byte]uint32
 	visited map[[32]byte]bool
@@ -289,7 +297,28 @@ func (t *treeCheck) content(ctx context.Context, content *format.Content) error 
 	if !content.Image && sum != content.Length {
 		return fmt.Errorf("%w: a file's chunks don't add up", format.ErrMalformed)
 	}
-	return t.refs(refs)
+	if err := t.refs(refs); err != nil {
+		return err
+	}
+	if t.newest && content.Image {
+		return t.image(ctx, content)
+	}
+	return nil
+}
+
+// image lays an image and proves it, each once.
+func (t *treeCheck) image(ctx context.Context, content *format.Content) error {
+	of := image.FingerprintOf(content)
+	if t.c.images[of] {
+		return nil
+	}
+	t.c.images[of] = true
+	f, err := t.c.repo.cache.temp()
+	if err != nil {
+		return err
+	}
+	err = t.rd.Image(ctx, content, f, filepath.Dir(f.Name()))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
 func (t *treeCheck) refs(refs []format.Ref) error {

@@ -26,32 +26,37 @@ func LongSum(refs []format.Ref) format.Digest {
 	return format.Digest(h.Sum(nil))
 }
 
-// AddContent makes the content record of a file from its chunks in order,
-// storing lists of them where there are many.
-func (k *Worker) AddContent(refs []format.Ref) (*format.Content, error) {
-	c := &format.Content{Refs: refs}
+// AddContent makes the content record of a file from its chunks in order.
+func (k *Worker) AddContent(refs []format.Ref) (c *format.Content, err error) {
+	c = &format.Content{}
 	for _, r := range refs {
 		c.Length += r.Length
 	}
+	c.Refs, c.Depth, err = k.AddRefs(refs)
+	return c, err
+}
+
+// AddRefs returns what a content lists for chunks in order: those themselves,
+// or, where there are many, lists of them, which it stores.
+func (k *Worker) AddRefs(refs []format.Ref) (list []format.Ref, depth uint64, err error) {
 	if len(refs) <= inlineRefs {
-		return c, nil
+		return refs, 0, nil
 	}
-	c.Depth, c.Refs = 1, nil
 	for len(refs) > 0 {
 		part := refs[:min(len(refs), format.MaxRefs)]
 		refs = refs[len(part):]
-		list, err := k.AddNode(format.ChunkList, func(resolve func(format.Digest) format.Digest) []byte {
+		ref, err := k.AddNode(format.ChunkList, func(resolve func(format.Digest) format.Digest) []byte {
 			return (&format.RefList{Refs: resolveRefs(part, resolve)}).Encode()
 		})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		c.Refs = append(c.Refs, list)
+		list = append(list, ref)
 	}
-	if len(c.Refs) > format.MaxRefs {
-		return nil, fmt.Errorf("store file: %d bytes are too many", c.Length)
+	if len(list) > format.MaxRefs {
+		return nil, 0, fmt.Errorf("store file: %d chunks are too many", len(list)*format.MaxRefs)
 	}
-	return c, nil
+	return list, 1, nil
 }
 
 // DataRefs returns the chunks of a file's bytes in order, reading lists where

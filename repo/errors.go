@@ -8,6 +8,7 @@ import (
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/repo/image"
 	"github.com/chatkeep/chatkeep/repo/trust"
 )
 
@@ -80,7 +81,7 @@ func alarmFor(object string, err error) (Alarm, bool) {
 		code = CodeMissing
 	case errors.Is(err, crypto.ErrForged), errors.Is(err, trust.ErrOtherRoot), errors.Is(err, trust.ErrEpoch):
 		code = CodeForged
-	case errors.Is(err, errDigest), errors.Is(err, crypto.ErrBroken), errors.Is(err, format.ErrMalformed), errors.Is(err, crypto.ErrNoMatch):
+	case errors.Is(err, errDigest), errors.Is(err, image.ErrProof), errors.Is(err, crypto.ErrBroken), errors.Is(err, format.ErrMalformed), errors.Is(err, crypto.ErrNoMatch):
 		code = CodeDamaged
 	case errors.Is(err, format.ErrNewer):
 		code = CodeNewer

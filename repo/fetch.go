@@ -108,3 +108,15 @@ func (c cache) keepRecord(n format.Name, sealed []byte) {
 		return // the next read fetches it again
 	}
 }
+
+// temp returns a new temporary file, for whoever needs one while reading. The
+// caller closes and removes it.
+func (c cache) temp() (*os.File, error) {
+	dir := c.dir
+	if dir != "" {
+		if err := durable.MkdirAll(dir, 0o700); err != nil {
+			return nil, localError(err)
+		}
+	}
+	return os.CreateTemp(dir, "read-*.tmp")
+}

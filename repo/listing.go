@@ -90,7 +90,7 @@ func (w *Writer) HeadSource(ctx context.Context, source string) (s *format.Sourc
 	if w.head == nil {
 		return nil, true, nil
 	}
-	root, err := w.headRoot(ctx)
+	root, err := w.HeadRoot(ctx)
 	if root == nil || err != nil {
 		return nil, false, err
 	}
@@ -102,18 +102,26 @@ func (w *Writer) HeadSource(ctx context.Context, source string) (s *format.Sourc
 	return nil, true, nil
 }
 
-// headRoot returns the top of the head snapshot from the listing or the remote,
-// or nil if neither has it.
-func (w *Writer) headRoot(ctx context.Context) (*format.Root, error) {
-	if meta, _, err := w.repo.loadListing(w.head.Name.Digest); err == nil {
-		if root, err := format.DecodeRoot(meta.Root, format.Digest{}); err == nil {
-			return root, nil
+// HeadRoot returns the top of the head snapshot, or nil if there is no way to
+// read it here.
+func (w *Writer) HeadRoot(ctx context.Context) (*format.Root, error) {
+	return w.repo.RootOf(ctx, w.head)
+}
+
+// RootOf returns the top of a snapshot, from this device's listing or from the
+// remote, or nil if neither has it.
+func (r *Repo) RootOf(ctx context.Context, s *Snapshot) (*format.Root, error) {
+	if r.state != nil {
+		if meta, _, err := r.loadListing(s.Name.Digest); err == nil {
+			if root, err := format.DecodeRoot(meta.Root, format.Digest{}); err == nil {
+				return root, nil
+			}
 		}
 	}
-	if !w.repo.CanRead() {
+	if !r.CanRead() {
 		return nil, nil
 	}
-	rd, err := w.repo.NewReader(ctx, w.head)
+	rd, err := r.NewReader(ctx, s)
 	if err != nil {
 		return nil, damageIsNone(err)
 	}

@@ -34,6 +34,7 @@ const (
 	journalFile = "journal"
 	pendingDir  = "pending"
 	listingDir  = "listing"
+	imagesDir   = "images"
 	lockFile    = "lock"
 )
 

@@ -154,6 +154,23 @@ func (w *Writer) openLocal(ctx context.Context) error {
 	return w.resume(ctx)
 }
 
+// Scratch returns a folder for temporary files, emptied of what an earlier
+// process left.
+func (w *Writer) Scratch() (string, error) {
+	dir := w.spool + ".tmp"
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("clean scratch: %w", err)
+	}
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("open scratch: %w", localError(err))
+	}
+	return dir, nil
+}
+
+// ImageTables is the folder of what this device knows of its databases'
+// images.
+func (w *Writer) ImageTables() string { return w.repo.state.path(imagesDir) }
+
 // spoolDir is where packs are filled: in the cache, or without one in the
 // state folder.
 func (r *Repo) spoolDir() string {
@@ -165,6 +182,16 @@ func (r *Repo) spoolDir() string {
 
 // Head returns the snapshot the next one follows, or nil.
 func (w *Writer) Head() *Snapshot { return w.head }
+
+// HeadReader opens the head snapshot for reading. It is nil on a device that
+// can't read it, without a head, and where what it takes is damaged.
+func (w *Writer) HeadReader(ctx context.Context) (*Reader, error) {
+	if w.head == nil || !w.repo.CanRead() {
+		return nil, nil
+	}
+	rd, err := w.repo.NewReader(ctx, w.head)
+	return rd, damageIsNone(err)
+}
 
 // NextSeq returns the sequence number of the snapshot being made.
 func (w *Writer) NextSeq() uint64 {

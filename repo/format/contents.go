@@ -7,9 +7,10 @@ type ChunkKind uint8
 
 // The kinds of chunks.
 const (
-	ChunkData ChunkKind = 1 // bytes of a file
-	ChunkTree ChunkKind = 2 // a Node or a Root
-	ChunkList ChunkKind = 3 // a RefList
+	ChunkData  ChunkKind = 1 // bytes of a file
+	ChunkTree  ChunkKind = 2 // a Node or a Root
+	ChunkList  ChunkKind = 3 // a RefList
+	ChunkLayer ChunkKind = 4 // a Layer
 )
 
 // Contents lists what a pack holds, in the order of its frames. The first

@@ -2,6 +2,9 @@ package format
 
 import "encoding/binary"
 
+// MaxExtents of a layer bounds the memory of a reader.
+const MaxExtents = 1 << 16
+
 // Layer is what changed on top of a database image: its new length and the
 // byte ranges that differ.
 type Layer struct {
@@ -99,6 +102,9 @@ func (l *Layer) decodeExtents(b, literal []byte) error {
 				return malformed("extent beyond the literal bytes")
 			}
 			x.Bytes, literal = literal[:x.N], literal[x.N:]
+		}
+		if len(l.Extents) == MaxExtents {
+			return malformed("too many extents")
 		}
 		l.Extents = append(l.Extents, x)
 		end = x.At + x.N
