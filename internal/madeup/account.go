@@ -11,21 +11,41 @@ import (
 // accountMonths is how long the account has been in use.
 const accountMonths = 60
 
+// AccountDir is the account's own folder in a tree of shape Account: WeChat 4
+// keeps one for each login, and next to them what all of them share.
+func (o Options) AccountDir() string {
+	t := tree{o: o}
+	return path.Join("xwechat_files", o.login()+"_"+t.dice("account folder").hex(4))
+}
+
+// login is nobody's.
+func (o Options) login() string {
+	t := tree{o: o}
+	return "wxid_madeup" + t.dice("login").hex(8)
+}
+
 // planAccount plans an app's account folder, after the tree and the counts
 // that were measured on heavy users.
 func (t *tree) planAccount() {
+	t.home = t.o.AccountDir()
 	for _, p := range accountParts {
 		d := t.dice("account", p.name)
 		for range t.scaled(p.count) {
 			f, m := p.item(t, d)
 			f.group = p.name
-			t.add(f, m)
+			t.keep(f, m)
 		}
 	}
 	t.planDatabases()
 	d := t.dice("account", "repeat")
 	t.repeatTalk(d, t.scaled(17_200), t.scaled(3_400))
-	t.add(&file{path: "msg/video/newest", kind: symlink, target: monthName(month(1))}, month(1))
+	t.keep(&file{path: "msg/video/newest", kind: symlink, target: monthName(month(1))}, month(1))
+}
+
+// keep plans a file whose path is from the account's folder.
+func (t *tree) keep(f *file, month time.Time) *file {
+	f.path = path.Join(t.home, f.path)
+	return t.add(f, month)
 }
 
 func (t *tree) scaled(count float64) int { return max(1, int(count*t.o.Scale)) }
@@ -141,15 +161,19 @@ func (t *tree) cached(d dice) (*file, time.Time) {
 	return &file{path: path.Join("cache", monthName(m), dir, d.hex(32)), size: d.lognormal(12_000, 1.2)}, m
 }
 
-// temporary is what no backup needs.
+// temporary is what no backup needs, downloads that never ended among it.
 func (t *tree) temporary(d dice) (*file, time.Time) {
-	dir := d.pick([]string{"temp/ImageTemp", "temp/InputTemp", "temp/head_image", "apm_record"})
-	return &file{path: path.Join(dir, d.hex(24)), size: d.lognormal(40_000, 1.5)}, someMonth(d)
+	m := someMonth(d)
+	name := path.Join(d.pick([]string{"temp/ImageTemp", "temp/InputTemp", "temp/head_image", "apm_record"}), d.hex(24))
+	if d.IntN(6) == 0 {
+		name = path.Join("msg/video", monthName(m), d.hex(32)+".mp4.hl.tmp")
+	}
+	return &file{path: name, size: d.lognormal(40_000, 1.5)}, m
 }
 
 // phoneBackup is a piece of the backup that a phone left on this computer.
 func (t *tree) phoneBackup(d dice) (*file, time.Time) {
-	dir := path.Join("Backup", t.dice("phone", fmt.Sprint(d.IntN(3))).hex(32))
+	dir := path.Join("../Backup", t.dice("phone", fmt.Sprint(d.IntN(3))).hex(32))
 	switch d.IntN(4) {
 	case 0:
 		return &file{path: path.Join(dir, "ChatPackage", d.hex(20)), size: d.logUniform(64<<10, 64<<20)}, someMonth(d)
@@ -160,7 +184,7 @@ func (t *tree) phoneBackup(d dice) (*file, time.Time) {
 }
 
 func (t *tree) setting(d dice) (*file, time.Time) {
-	dir := d.pick([]string{"config", "db_storage/MMKV", "all_users/config"})
+	dir := d.pick([]string{"config", "db_storage/MMKV", "../all_users/config"})
 	return &file{path: path.Join(dir, "set_"+d.hex(8)), kind: settings, size: d.logUniform(100, 64<<10)}, someMonth(d)
 }
 
@@ -182,6 +206,7 @@ func (t *tree) repeatTalk(d dice, copies, links int) {
 		if f.group == "files" {
 			name = path.Join("msg/file", monthName(m), path.Base(f.path))
 		}
+		name = path.Join(t.home, name)
 		if n < copies {
 			t.copyOf(f, name, m)
 		} else {
@@ -191,30 +216,34 @@ func (t *tree) repeatTalk(d dice, copies, links int) {
 }
 
 // databases are the app's, with their size in MB at scale 1. The group says
-// how they change, see pagesPerMessage.
+// how they change, see pagesPerMessage. Those with a recording are, in a Live
+// account, what that made of so many transactions.
 var databases = []struct {
-	path  string
-	mb    float64
-	group string
+	path     string
+	mb       float64
+	group    string
+	recorded int
 }{
-	{"message/message_0.db", 700, ""}, {"message/message_1.db", 610, ""}, {"message/message_2.db", 540, ""},
-	{"message/message_3.db", 480, ""}, {"message/message_4.db", 420, ""}, {"message/message_5.db", 330, ""},
-	{"message/message_6.db", 250, ""}, {"message/message_7.db", 180, "db newest"},
-	{"message/message_fts.db", 1600, "db search"},
-	{"message/biz_message_0.db", 150, ""}, {"message/biz_message_1.db", 300, "db some"},
-	{"message/media_0.db", 120, ""}, {"message/media_1.db", 120, ""}, {"message/media_2.db", 120, "db some"},
-	{"message/message_resource.db", 150, "db some"}, {"hardlink/hardlink.db", 45, "db some"},
-	{"contact/contact.db", 20, "db few"}, {"contact/contact_fts.db", 15, ""},
-	{"head_image/head_image.db", 250, "db few"}, {"sns/sns.db", 120, "db few"},
-	{"favorite/favorite.db", 8, ""}, {"favorite/favorite_fts.db", 4, ""}, {"emoticon/emoticon.db", 3, "db few"},
-	{"general/general.db", 5, "db few"}, {"bizchat/bizchat.db", 1, ""}, {"solitaire/solitaire.db", 1, ""},
+	{LiveDatabase, 700, "", 60}, {"message/message_1.db", 610, "", 0}, {"message/message_2.db", 540, "", 0},
+	{"message/message_3.db", 480, "", 0}, {"message/message_4.db", 420, "", 0}, {"message/message_5.db", 330, "", 0},
+	{"message/message_6.db", 250, "", 0}, {"message/message_7.db", 180, "db newest", 0},
+	{"message/message_fts.db", 1600, "db search", 0},
+	{"message/biz_message_0.db", 150, "", 0}, {"message/biz_message_1.db", 300, "db some", 0},
+	{"message/media_0.db", 120, "", 0}, {"message/media_1.db", 120, "", 0}, {"message/media_2.db", 120, "db some", 0},
+	{"message/message_resource.db", 150, "db some", 0}, {"hardlink/hardlink.db", 45, "db some", 0},
+	{"contact/contact.db", 20, "db few", 10}, {"contact/contact_fts.db", 15, "", 0},
+	{"head_image/head_image.db", 250, "db few", 0}, {"sns/sns.db", 120, "db few", 0},
+	{"favorite/favorite.db", 8, "", 5}, {"favorite/favorite_fts.db", 4, "", 0}, {"emoticon/emoticon.db", 3, "db few", 0},
+	{"general/general.db", 5, "db few", 0}, {"bizchat/bizchat.db", 1, "", 0}, {"solitaire/solitaire.db", 1, "", 0},
+	{"session/session.db", 2, "db few", 110},
 }
 
 // pagesPerMessage is how many pages a message changes in a database of a
 // group. Measured: 1000 messages change 974 to 3131 pages of 4 KiB in all.
 var pagesPerMessage = map[string]float64{"db newest": 1.5, "db search": 0.9, "db some": 0.1, "db few": 0.02}
 
-// planDatabases plans the encrypted ones, and the one that anybody can open.
+// planDatabases plans those of the account, and the one of all accounts that
+// anybody can open.
 func (t *tree) planDatabases() {
 	for _, b := range databases {
 		size := int64(b.mb * 1e6 * t.o.Scale)
@@ -222,9 +251,18 @@ func (t *tree) planDatabases() {
 		if group == "" {
 			group = "db closed"
 		}
-		t.add(&file{path: path.Join("db_storage", b.path), kind: pageFile, group: group, size: max(size, 4*pageSize)}, month(1))
+		f := &file{path: path.Join(databaseDir, b.path), kind: pageFile, group: group, size: max(size, 4*pageSize)}
+		live := t.o.Live && !t.o.MetadataOnly
+		if live && b.recorded > 0 {
+			f.kind, f.saved, f.played = recordedFile, b.recorded-4, b.recorded
+		}
+		t.keep(f, month(1))
+		if live {
+			t.planLog(f)
+		}
 	}
-	t.add(&file{path: "db_storage/session/session.db", kind: database, group: "db open", rows: 2 * minRows}, month(1))
+	name := path.Join("../all_users/login", t.o.login(), "key_info.db")
+	t.keep(&file{path: name, kind: database, group: "db open", rows: 2 * minRows}, month(1))
 }
 
 // accountDay plans what a day brings.
@@ -243,6 +281,6 @@ func (t *tree) accountDay(d dice) {
 		f, m := p.item(t, d)
 		f.group = p.name
 		f.path = strings.Replace(f.path, monthName(m), monthName(this), 1)
-		t.add(f, this)
+		t.keep(f, this)
 	}
 }

@@ -42,8 +42,8 @@ func (t *tree) write(w sink, f *file) error {
 		return nil
 	case pageFile:
 		return t.writePageFile(w, f)
-	case database:
-		_, err := w.Write(t.databaseBytes(f))
+	case database, recordedFile, walFile, shmFile:
+		_, err := w.Write(t.rendered(f))
 		return err
 	default:
 		return t.writeNoise(w, f)
@@ -105,9 +105,28 @@ func (t *tree) writePageFile(w io.Writer, f *file) error {
 	return nil
 }
 
-// page fills p with page n of f as day wrote it.
+// rendered returns the whole content of f, of which there is more than one
+// way to change a part.
+func (t *tree) rendered(f *file) []byte {
+	switch f.kind {
+	case recordedFile:
+		return t.recordedBytes(f)
+	case walFile:
+		_, b := t.logOf(f.db)
+		return b
+	case shmFile:
+		return t.indexOf(f.db)
+	}
+	return t.databaseBytes(f)
+}
+
+// page fills p with page n of f as day wrote it. The first one begins with the
+// database's salt, which stays.
 func (t *tree) page(p []byte, f *file, n int64, day int) {
 	t.stream(fmt.Sprintf("page/%s/%d/%d", f.key, n, day)).Read(p)
+	if n == 0 {
+		t.stream("content/" + f.key).Read(p[:saltSize])
+	}
 }
 
 // same is a sink that compares what is written with what r holds.

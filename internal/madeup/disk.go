@@ -187,20 +187,20 @@ func (t *tree) writeDay(dir string, c change, s *Summary) error {
 
 // rebuildFile writes the pages of the database that are not as they were.
 func (t *tree) rebuildFile(dir string, c change, s *Summary) error {
-	now := t.databaseBytes(c.f)
+	now := t.rendered(c.f)
 	return t.edit(dir, c.f, func(out *os.File) error {
 		var p [pageSize]byte
-		for n := int64(0); n < int64(len(now)); n += pageSize {
-			page := now[n : n+pageSize]
-			if _, err := out.ReadAt(p[:], n); err == nil && bytes.Equal(p[:], page) {
+		for n := 0; n < len(now); n += pageSize {
+			page := now[n:min(n+pageSize, len(now))]
+			if _, err := out.ReadAt(p[:len(page)], int64(n)); err == nil && bytes.Equal(p[:len(page)], page) {
 				continue
 			}
-			if _, err := out.WriteAt(page, n); err != nil {
+			if _, err := out.WriteAt(page, int64(n)); err != nil {
 				return err
 			}
-			s.Rewritten += pageSize
+			s.Rewritten += int64(len(page))
 		}
-		return nil
+		return out.Truncate(int64(len(now)))
 	})
 }
 

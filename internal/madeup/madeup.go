@@ -19,8 +19,25 @@
 //	content.go    the bytes of a file
 //	text.go       who says what
 //	sqlite.go     a small real database, written page by page
+//	logs.go       the logs next to an account's databases
 //	disk.go       from plan to disk
 //	compare.go    Hash and Compare, for any two trees
+//	restored.go   Compare for what a backup of an open app brings back
+//
+// A [Writer] is the app that goes on writing while its database is copied. It
+// needs no SQL engine:
+//
+//	writer.go      Step, Run, Find
+//	transaction.go from a script to the log
+//	checkpoint.go  from the log to the database
+//	script.go      what a transaction writes
+//	recording.go   what a real engine wrote
+//	wal.go         the format of the write-ahead log
+//	walindex.go    and of its index, the -shm file
+//	locks.go       the bytes that SQLite locks
+//	state.go       State: what a database and its log hold together
+//	big.go         Database: large ones, for measurements
+//	mutate.go      Mutate, Vacuum: what happens to those
 package madeup
 
 import (
@@ -35,8 +52,9 @@ const (
 	// Exports is what a person who exports chats has: text by contact and
 	// month, photos, videos, files, and one small real SQLite database.
 	Exports Shape = iota
-	// Account is the folder of one account of a chat app: encrypted
-	// databases, attachments in thousands of month folders, caches.
+	// Account is the folder in which WeChat 4 keeps an account: encrypted
+	// databases, attachments in thousands of month folders, caches, and next
+	// to it what all accounts share and the backups of a phone.
 	Account
 )
 
@@ -48,8 +66,8 @@ type Options struct {
 	Scale float64 // multiplies how many files there are; 1 is the heaviest user measured
 
 	// Bytes is the wanted size of the whole tree: all but the databases are
-	// made smaller or larger alike to meet it. The one real database, 1 to
-	// 5 MB, comes on top. 0 leaves sizes as they are.
+	// made smaller or larger alike to meet it. Real databases, 1 to 5 MB
+	// together, and logs come on top. 0 leaves sizes as they are.
 	Bytes   int64
 	SizeCap int64 // no file is larger; 0 is no cap
 
@@ -59,6 +77,12 @@ type Options struct {
 	// MetadataOnly makes everything but the one real database a few bytes
 	// long, for tests that need only names.
 	MetadataOnly bool
+
+	// Live makes an account as it lies there while the app is open: every
+	// database has its write-ahead log and the log's index, and the one at
+	// LiveDatabase and a few others are recordings of a real engine, with
+	// which a [Writer] can go on. The others look encrypted.
+	Live bool
 
 	Days  []Daily // what the first days bring
 	Daily Daily   // what every day after those brings
@@ -75,6 +99,9 @@ type Daily struct {
 var (
 	// Demo is 290 files and 46 MB of exports, made in less than two seconds.
 	Demo = Options{Shape: Exports, Seed: 1, Scale: 1, Bytes: 42_000_000,
+		Daily: Daily{Files: 15, Bytes: 2 << 20, Messages: 200}}
+	// DemoAccount is an account of about 500 files and 46 MB, with its app open.
+	DemoAccount = Options{Shape: Account, Seed: 1, Scale: 0.002, Bytes: 44_000_000, SizeCap: 4 << 20, Live: true,
 		Daily: Daily{Files: 15, Bytes: 2 << 20, Messages: 200}}
 	// Tiny is an account of 400 files, none over 8 MiB.
 	Tiny = Options{Shape: Account, Seed: 1, Scale: 0.002, SizeCap: 8 << 20,

@@ -37,8 +37,11 @@ func wantNone(t *testing.T, what string, diffs []string) {
 	}
 }
 
-// light and quick are small trees of both shapes.
+// light and quick are small trees of both shapes, open is an account whose app
+// is open.
 var (
+	open = Options{Shape: Account, Seed: 5, Scale: 0.001, Bytes: 8_000_000, Live: true,
+		Daily: Daily{Files: 12, Bytes: 400_000, Messages: 100}}
 	light = Options{Shape: Account, Seed: 3, Scale: 0.001, Bytes: 10_000_000,
 		Daily: Daily{Files: 12, Bytes: 400_000, Messages: 100}}
 	quick = Options{Shape: Exports, Seed: 4, Scale: 0.25, Bytes: 3_000_000,
@@ -46,7 +49,7 @@ var (
 )
 
 func TestSameSeedSameTree(t *testing.T) {
-	for name, o := range map[string]Options{"exports": quick, "account": light} {
+	for name, o := range map[string]Options{"exports": quick, "account": light, "open account": open} {
 		t.Run(name, func(t *testing.T) {
 			a, s := generate(t, o)
 			b, again := generate(t, o)
@@ -68,7 +71,7 @@ func TestSameSeedSameTree(t *testing.T) {
 }
 
 func TestDaysAreDeterministic(t *testing.T) {
-	for name, o := range map[string]Options{"exports": quick, "account": light} {
+	for name, o := range map[string]Options{"exports": quick, "account": light, "open account": open} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := generate(t, o)
 			b, _ := generate(t, o)
@@ -107,6 +110,8 @@ func TestPresetSizes(t *testing.T) {
 		newFiles        int
 	}{
 		{name: "Demo", o: Demo, files: [2]int{250, 400}, dirs: [2]int{30, 70}, bytes: [2]int64{44e6, 48e6},
+			newFiles: 15, newBytes: [2]int64{1.9e6, 2.2e6}},
+		{name: "DemoAccount", o: DemoAccount, files: [2]int{450, 550}, dirs: [2]int{100, 500}, bytes: [2]int64{44e6, 56e6},
 			newFiles: 15, newBytes: [2]int64{1.9e6, 2.2e6}},
 		{name: "Tiny", o: Tiny, files: [2]int{380, 480}, dirs: [2]int{100, 500}, bytes: [2]int64{50e6, 400e6},
 			newFiles: 10, newBytes: [2]int64{1e5, 60e6}},

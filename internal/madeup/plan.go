@@ -18,6 +18,7 @@ type tree struct {
 	files []*file // in the order they were thought of; never reordered
 	names map[string]*file
 	dirs  map[string]*folder
+	home  string    // of an account
 	today time.Time // zero on day 0
 	daily Daily     // what today brings
 }
@@ -41,6 +42,11 @@ type file struct {
 	days  []segment     // texts: what each day appended
 	pages map[int64]int // page files: the day each page was last written
 	rows  int           // databases: messages in it
+
+	db      *file // logs and indices: the database they belong to
+	written int   // databases with a log: the day they were last written
+	saved   int   // recorded databases: transactions in the file
+	played  int   // and in the log as well
 }
 
 // segment is what one day appended to a text.
@@ -58,12 +64,15 @@ type folder struct {
 type kind int
 
 const (
-	noise    kind = iota // incompressible: pictures, videos, archives
-	jsonText             // chat lines, one JSON object each
-	lineText             // chat lines as a person would read them
-	settings             // names and values
-	pageFile             // an encrypted database: incompressible pages of 4 KiB
-	database             // the real SQLite file
+	noise        kind = iota // incompressible: pictures, videos, archives
+	jsonText                 // chat lines, one JSON object each
+	lineText                 // chat lines as a person would read them
+	settings                 // names and values
+	pageFile                 // an encrypted database: incompressible pages of 4 KiB
+	database                 // the real SQLite file
+	recordedFile             // a database of the recording
+	walFile                  // the write-ahead log of a database
+	shmFile                  // its index
 	symlink
 )
 
@@ -174,7 +183,7 @@ func (t *tree) total(factor float64) (sum int64) {
 func (t *tree) fitted(f *file, factor float64) int64 {
 	size := f.size
 	switch f.kind {
-	case database, symlink:
+	case database, recordedFile, walFile, shmFile, symlink:
 		return size
 	case pageFile:
 	default:
@@ -268,8 +277,12 @@ func (t *tree) messages(d dice, day int) (out []change) {
 			f.mtime = t.now(d) // its folder didn't change
 			out = append(out, change{rebuild, f, "", day})
 		case f.kind == pageFile && !t.o.MetadataOnly && t.writePages(f, d, day):
+			f.written = day
 			f.mtime = t.now(d) // its folder didn't change
 			out = append(out, change{repage, f, "", day})
+		case t.writeLog(f, day):
+			f.mtime = t.now(d) // its folder didn't change
+			out = append(out, change{rebuild, f, "", day})
 		}
 	}
 	for i := range min(len(texts), t.daily.Messages/20) {
@@ -335,8 +348,9 @@ func (t *tree) tidy(d dice, day, born int) (out []change) {
 
 // size is the length of f as of today.
 func (t *tree) size(f *file) int64 {
-	if f.kind == database {
-		return int64(len(t.databaseBytes(f)))
+	switch f.kind {
+	case database, recordedFile, walFile, shmFile:
+		return int64(len(t.rendered(f)))
 	}
 	return f.size
 }

@@ -89,6 +89,7 @@ func (r *Remote) next(m Method, name providers.Name) Fault {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls[m]++
+	r.line.asked += r.line.latency
 	var found *armed
 	for _, a := range r.faults {
 		if a.Method != "" && a.Method != m || a.Name != "" && a.Name != name || a.left == 0 {
@@ -131,13 +132,14 @@ func (f Fault) cutError(m Method, name providers.Name) error {
 
 // body reads a part of an object's bytes.
 type body struct {
+	r    *Remote
 	ctx  context.Context
 	left []byte
 	end  error // after the last byte
 }
 
-func newBody(ctx context.Context, name providers.Name, content []byte, offset, n int64, fault Fault) *body {
-	b := &body{ctx: ctx, end: io.EOF}
+func (r *Remote) newBody(ctx context.Context, name providers.Name, content []byte, offset, n int64, fault Fault) *body {
+	b := &body{r: r, ctx: ctx, end: io.EOF}
 	size := int64(len(content))
 	if n < 0 {
 		n = size - offset // below zero if offset is past the end
@@ -161,6 +163,9 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	n := copy(p, b.left)
 	b.left = b.left[n:]
+	b.r.mu.Lock()
+	b.r.line.carried += int64(n)
+	b.r.mu.Unlock()
 	return n, nil
 }
 

@@ -1,6 +1,7 @@
 // Package memory is a remote in the memory of this process, for tests and the
 // demo. It keeps every promise of [providers.Remote], and on request breaks
-// chosen calls the way services do: see [Remote.Inject].
+// chosen calls the way services do: see [Remote.Inject]. It can pretend to
+// stand behind a slow line, without anybody waiting: see [Remote.SetLine].
 //
 // It also lets a test look at the stored bytes and tamper with them, which a
 // provider of course never offers.
@@ -29,6 +30,8 @@ type Remote struct {
 	folders  map[providers.Name]bool
 	traits   providers.Traits
 	clock    func() time.Time
+	line     *line
+	arrived  map[providers.Name]time.Time
 	capacity int64 // bytes, 0 for any number
 	lag      int   // listings a new object is missing from
 	calls    map[Method]int
@@ -53,6 +56,8 @@ func New() *Remote {
 		folders: map[providers.Name]bool{},
 		traits:  providers.Traits{Sums: []providers.Algorithm{providers.SHA256}},
 		clock:   time.Now,
+		line:    &line{},
+		arrived: map[providers.Name]time.Time{},
 		calls:   map[Method]int{},
 	}
 }
@@ -123,11 +128,15 @@ func (r *Remote) store(name providers.Name, content []byte) (providers.Info, err
 	o := newObject(content)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.line.carried += int64(len(content))
 	if r.capacity > 0 && r.used()-int64(len(r.objects[name].bytes))+int64(len(content)) > r.capacity {
 		return providers.Info{}, fmt.Errorf("put %s: %w", name, r.fail(providers.ErrQuota))
 	}
 	o.modTime, o.hidden = r.clock(), r.lag
 	r.objects[name] = o
+	if _, again := r.arrived[name]; !again {
+		r.arrived[name] = o.modTime
+	}
 	return r.info(name, o, false), nil
 }
 
@@ -171,7 +180,7 @@ func (r *Remote) Get(ctx context.Context, name providers.Name, offset, n int64) 
 	if err := fault.lost(Get, name); err != nil {
 		return nil, err
 	}
-	return newBody(ctx, name, o.bytes, offset, n, fault), nil
+	return r.newBody(ctx, name, o.bytes, offset, n, fault), nil
 }
 
 func validGet(name providers.Name, offset, n int64) error {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package madeup
+
+const engineEvery = 1
