@@ -4,50 +4,32 @@
 //
 // A source has three parts, and here each is as small as it gets. [Source]
 // finds accounts: a plain folder is exactly one. The account opens a look at
-// its files, a [sources.View]. The view walks and opens. An app's source
-// differs in how it finds accounts and in the category and priority it gives
-// to each path; the walk stays the same.
+// its files, a [sources.View]: a tree that asks the rules what to keep. An
+// app's source differs in how it finds accounts and in the category and
+// priority it gives to each path, and it captures databases; the walk stays
+// the same.
 //
 // The files are:
 //
-//	folder.go   Options, Source and its account
-//	view.go     the look: one handle on the root, from which all else is reached
-//	walk.go     tree order, rules, what is skipped
+//	folder.go   Options, Source, its account and the look at it
 //	rules.go    what patterns mean
-//	dir_*.go    the few system calls, per operating system
 //
-// Nothing here trusts the tree: it belongs to an app that renames, deletes and
-// replaces while we look. So every path is resolved from the open root, no
-// symlink is ever followed (the root itself may be one, resolved once per
-// look), and nothing but regular files and folders is ever opened.
-//
-// This package doesn't decide that a folder is suddenly empty, and doesn't
-// compare with an earlier look: that is the snapshot's business.
+// The walk itself, race-free and per operating system, is package tree's. This
+// package doesn't decide that a folder is suddenly empty, and doesn't compare
+// with an earlier look: that is the snapshot's business.
 package folder
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
-	"syscall"
 
-	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/sources"
-	"github.com/pkg/xattr"
+	"github.com/chatkeep/chatkeep/sources/tree"
 )
 
 // Category is the category of everything in a plain folder.
 const Category = "files"
-
-// Hint codes this package attaches, each with the argument "source", the
-// account's name.
-const (
-	codeVanished   hint.Code = "source_vanished"   // the root does not exist
-	codeNotFolder  hint.Code = "source_not_folder" // the root is a file
-	codeUnreadable hint.Code = "source_unreadable" // the root may not be read
-)
 
 // Options say which folder, and what of it. Name and Root are required.
 type Options struct {
@@ -71,6 +53,7 @@ type Options struct {
 	Exclude []string
 
 	MaxFileSize int64 // bytes; larger files are skipped and named; 0 is no limit
+	Priority    int   // of everything in the folder; 0 goes first
 }
 
 // Source is one configured folder.
@@ -92,9 +75,8 @@ func New(o Options) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder source %s: %w", o.Name, err)
 	}
-	return &Source{account{
-		name: o.Name, root: filepath.Clean(o.Root), rules: rules, maxSize: o.MaxFileSize,
-	}}, nil
+	rules.maxSize, rules.priority = o.MaxFileSize, o.Priority
+	return &Source{account{name: o.Name, root: filepath.Clean(o.Root), rules: rules}}, nil
 }
 
 // Accounts returns the folder as the one account it is, whether or not it
@@ -108,53 +90,27 @@ func (s *Source) Accounts(context.Context) ([]sources.Account, error) {
 type account struct {
 	name, root string
 	rules      rules
-	maxSize    int64
 }
 
 func (a *account) Name() string { return a.name }
 func (a *account) Kind() string { return "folder" }
 func (a *account) Root() string { return a.root }
 
-// View opens the root. Everything the view does later starts from this handle,
-// so that a root that is renamed or replaced meanwhile changes nothing.
 func (a *account) View(ctx context.Context) (sources.View, error) {
-	if err := ctx.Err(); err != nil {
+	t, err := tree.Open(ctx, a.name, a.root)
+	if err != nil {
 		return nil, err
 	}
-	top, err := openTop(a.root)
-	if err != nil {
-		return nil, a.openError(err)
-	}
-	return &view{account: a, top: top}, nil
+	return &view{t, &a.rules}, nil
 }
 
-// openError says why the root could not be opened, with the hint that helps.
-func (a *account) openError(err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return a.vanished()
-	case errors.Is(err, syscall.ENOTDIR):
-		return hint.New(codeNotFolder, fmt.Errorf("open folder %s: it is a file", a.root), "source", a.name)
-	}
-	return hint.New(codeUnreadable, fmt.Errorf("open folder %s: %w", a.root, cause(err)), "source", a.name)
+// view is one look: the tree opens and reads.
+type view struct {
+	*tree.Tree
+	rules *rules
 }
 
-func (a *account) vanished() error {
-	return hint.New(codeVanished, fmt.Errorf("open folder %s: %w", a.root, sources.ErrVanished), "source", a.name)
-}
-
-// cause strips the operation and path that a package below wraps around an
-// error, since we name them ourselves.
-func cause(err error) error {
-	var (
-		pe *fs.PathError
-		xe *xattr.Error
-	)
-	switch {
-	case errors.As(err, &pe):
-		return pe.Err
-	case errors.As(err, &xe):
-		return xe.Err
-	}
-	return err
+// Walk keeps the promises of [sources.View].
+func (v *view) Walk(ctx context.Context, entry func(sources.Entry) error, skipped func(sources.Skipped)) error {
+	return v.Tree.Walk(ctx, v.rules, entry, skipped)
 }

@@ -2,15 +2,12 @@ package folder
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/sources"
 )
 
@@ -164,61 +161,6 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestRootVanished(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "chats")
-	check := func(when string, err error) {
-		t.Helper()
-		if !errors.Is(err, sources.ErrVanished) {
-			t.Errorf("%s: %v, want ErrVanished", when, err)
-		}
-		if h := hint.Find(err); h == nil || h.Code != "source_vanished" || h.Args["source"] != "test" {
-			t.Errorf("%s: hint %+v", when, h)
-		}
-	}
-	_, err := tryOpen(Options{Root: root})
-	check("missing", err)
-
-	plant(t, root, "a/")
-	v := open(t, Options{Root: root})
-	if err := os.RemoveAll(root); err != nil {
-		t.Fatal(err)
-	}
-	check("removed after View", v.Walk(context.Background(), nil, nil))
-
-	if err := os.Symlink("nowhere", root); err != nil {
-		t.Fatal(err)
-	}
-	_, err = tryOpen(Options{Root: root})
-	check("dangling symlink", err)
-}
-
-func TestRootIsAFile(t *testing.T) {
-	root := t.TempDir()
-	plant(t, root, "file")
-	_, err := tryOpen(Options{Root: filepath.Join(root, "file")})
-	if err == nil || !strings.Contains(err.Error(), "it is a file") || !hint.Is(err, "source_not_folder") {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestRootIsASymlink(t *testing.T) {
-	parent := t.TempDir()
-	plant(t, parent, "real/a", "root -> real")
-	v := open(t, Options{Root: filepath.Join(parent, "root")})
-	if err := os.Remove(filepath.Join(parent, "root")); err != nil {
-		t.Fatal(err)
-	}
-	kept, _ := walk(t, v) // resolved once, by View
-	wantKept(t, kept, "a")
-}
-
-func TestEmptyRootIsNoError(t *testing.T) {
-	kept, skipped := walk(t, open(t, Options{Root: t.TempDir()}))
-	if len(kept)+len(skipped) > 0 {
-		t.Errorf("kept %q, skipped %v", kept, skipped)
-	}
-}
-
 func TestMaxFileSize(t *testing.T) {
 	root := t.TempDir()
 	plant(t, root, "large", "tiny", "left-out-large")
@@ -226,103 +168,5 @@ func TestMaxFileSize(t *testing.T) {
 	wantKept(t, kept, "tiny")
 	if s := skipped["large"]; len(skipped) != 1 || s.Reason != sources.TooLarge || s.Err == nil {
 		t.Errorf("skipped %v", skipped)
-	}
-}
-
-func TestSymlinkLoopsAreKeptAsSymlinks(t *testing.T) {
-	root := t.TempDir()
-	plant(t, root, "a/b/up -> ../..", "self -> self", "a/gone -> nowhere", "out -> /")
-	targets := map[string]string{}
-	err := open(t, Options{Root: root}).Walk(context.Background(), func(e sources.Entry) error {
-		if e.Type == sources.Symlink {
-			targets[e.Path] = e.Target
-		}
-		return nil
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]string{"a/b/up": "../..", "self": "self", "a/gone": "nowhere", "out": "/"}
-	for path, target := range want {
-		if targets[path] != target {
-			t.Errorf("%s points to %q, want %q", path, targets[path], target)
-		}
-	}
-}
-
-func TestOpenRefusesPathsOutsideTheRoot(t *testing.T) {
-	parent := t.TempDir()
-	plant(t, parent, "secret", "root/a/b")
-	v := open(t, Options{Root: filepath.Join(parent, "root")})
-	for _, path := range []string{"", ".", "..", "../secret", "a/../../secret", "/etc/passwd", "a//b", "a/", "./a/b"} {
-		e := sources.Entry{Path: path}
-		if c, err := v.Open(context.Background(), e); !errors.Is(err, fs.ErrInvalid) {
-			t.Errorf("Open(%q) = %v, %v", path, c, err)
-		}
-		if _, err := v.XAttrs(e); !errors.Is(err, fs.ErrInvalid) {
-			t.Errorf("XAttrs(%q): %v", path, err)
-		}
-	}
-}
-
-func TestContentTellsThatItChanged(t *testing.T) {
-	root := t.TempDir()
-	plant(t, root, "a")
-	v := open(t, Options{Root: root})
-	var e sources.Entry
-	_ = v.Walk(context.Background(), func(x sources.Entry) error { e = x; return nil }, nil)
-	c, err := v.Open(context.Background(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	before, err := c.Stat()
-	if err != nil || before != e {
-		t.Errorf("Stat before = %+v, %v; walked %+v", before, err, e)
-	}
-	if err := os.WriteFile(filepath.Join(root, "a"), []byte("much longer"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	after, err := c.Stat()
-	if err != nil || after.Size != 11 || after.Path != "a" {
-		t.Errorf("Stat after = %+v, %v", after, err)
-	}
-}
-
-func TestFileGoneBetweenListingAndLooking(t *testing.T) {
-	root := t.TempDir()
-	plant(t, root, "a", "b", "c/x", "d/y", "e")
-	var kept []string
-	err := open(t, Options{Root: root}).Walk(context.Background(), func(e sources.Entry) error {
-		kept = append(kept, e.Path)
-		if e.Path == "a" {
-			return errors.Join(os.Remove(filepath.Join(root, "b")), os.RemoveAll(filepath.Join(root, "d")))
-		}
-		return nil
-	}, func(s sources.Skipped) { t.Errorf("mentioned %+v", s) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantKept(t, kept, "a", "c", "c/x", "e")
-}
-
-func TestCloseTwiceIsAnError(t *testing.T) {
-	root := t.TempDir()
-	plant(t, root, "a")
-	c, err := open(t, Options{Root: root}).Open(context.Background(), sources.Entry{Path: "a"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Close(); err != nil {
-		t.Error(err)
-	}
-	if c.Close() == nil {
-		t.Error("second Close: no error")
-	}
-	if _, err := c.Read(make([]byte, 1)); err == nil {
-		t.Error("Read after Close: no error")
-	}
-	if _, err := c.Stat(); err == nil {
-		t.Error("Stat after Close: no error")
 	}
 }

@@ -2,14 +2,22 @@ package folder
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/chatkeep/chatkeep/sources"
+	"github.com/chatkeep/chatkeep/sources/tree"
 )
 
 // rules are the user's patterns, ready to match. [Options] says what they
-// mean.
-type rules struct{ include, exclude []pattern }
+// mean. To the walk they are a [tree.Judge].
+type rules struct {
+	include, exclude []pattern
+	maxSize          int64
+	priority         int
+}
 
 // pattern is one compiled line. A glob without any magic is compared as it
 // is, which is all that most patterns need.
@@ -49,10 +57,32 @@ func compile(list string, lines []string) ([]pattern, error) {
 	return out, nil
 }
 
-// excludes reports whether the entry at path is left out. Its folders are not:
-// they were asked before.
-func (r *rules) excludes(path, base string, isDir bool) bool {
-	return matchAny(r.exclude, path, base, isDir)
+// Dir leaves an excluded folder with all it holds, and keeps one that is
+// included or lies in one that is. Any other is looked into for files that
+// are.
+func (r *rules) Dir(e *sources.Entry, within bool) tree.Choice {
+	e.Category, e.Priority = Category, r.priority
+	base := path.Base(e.Path)
+	switch {
+	case matchAny(r.exclude, e.Path, base, true):
+		return tree.Choice{}
+	case within || r.includes(e.Path, base, true):
+		return tree.Choice{Take: tree.Keep}
+	}
+	return tree.Choice{Take: tree.Look}
+}
+
+// File keeps what is included and not too large.
+func (r *rules) File(e *sources.Entry, within bool) tree.Choice {
+	e.Category, e.Priority = Category, r.priority
+	base := path.Base(e.Path)
+	switch {
+	case matchAny(r.exclude, e.Path, base, false), !within && !r.includes(e.Path, base, false):
+		return tree.Choice{}
+	case r.maxSize > 0 && e.Type == sources.File && e.Size > r.maxSize:
+		return tree.Choice{Reason: sources.TooLarge, Err: fmt.Errorf("%d bytes, the limit is %d", e.Size, r.maxSize)}
+	}
+	return tree.Choice{Take: tree.Keep}
 }
 
 // includes reports whether the entry at path is named by an include pattern.

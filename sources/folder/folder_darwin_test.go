@@ -1,4 +1,0 @@
-package folder
-
-// dropRights does nothing: a thread can't give up root's rights here.
-func dropRights() (restore func()) { return func() {} }
