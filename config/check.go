@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,7 +19,9 @@ const maxName = 80
 func (c *Config) check(d *decoder, root *yaml.Node) {
 	c.checkDevice(d)
 	d.require(root, "", "sources", "remote")
+	c.checkProfiles(d)
 	c.checkSources(d)
+	c.checkCategories(d)
 	c.checkRemote(d)
 }
 
@@ -66,6 +69,7 @@ func (c *Config) checkSources(d *decoder) {
 		path := fmt.Sprintf("sources[%d]", i)
 		s := &c.Sources[i]
 		s.check(d, path)
+		c.checkApp(d, path, s)
 		if first := taken[foldName(s.Name)]; first != "" && s.Name != "" {
 			d.fail(d.at(path+".name"), path+".name", "duplicate_source", "name", s.Name, "line", d.at(first).Line)
 		}
@@ -77,15 +81,88 @@ func (s *Source) check(d *decoder, path string) {
 	s.checkName(d, path)
 	checkTwice(d, path+".exclude", s.Exclude)
 	checkTwice(d, path+".include", s.Include)
-	s.Exclude, s.Include = noneIfEmpty(s.Exclude), noneIfEmpty(s.Include)
+	checkTwice(d, path+".leave_out", s.LeaveOut)
+	checkTwice(d, path+".account", s.Account)
+	s.Exclude, s.Include, s.LeaveOut = noneIfEmpty(s.Exclude), noneIfEmpty(s.Include), noneIfEmpty(s.LeaveOut)
 }
 
-// checkName looks at the name, and takes the folder's where none is given.
+// checkApp reports an app that neither we nor the profiles know.
+func (c *Config) checkApp(d *decoder, path string, s *Source) {
+	known := slices.Concat(Apps(), c.profileNames())
+	if s.App == "" || slices.Contains(known, s.App) {
+		return
+	}
+	at, code := path+".app", Code("unknown_app")
+	if s.alone {
+		at, code = path, "not_a_path"
+	}
+	if slices.Contains(laterSources, strings.ToLower(s.App)) {
+		d.fail(d.at(at), at, "later_source", "name", s.App)
+		return
+	}
+	d.fail(d.at(at), at, code, "value", shorten(s.App)).Nearest = nearest(s.App, known)
+}
+
+func (c *Config) profileNames() []string {
+	var names []string
+	for _, p := range c.Profiles {
+		names = append(names, p.Name, p.App)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+}
+
+// checkProfiles reports what profiles lack. What their values mean is checked
+// where they are used.
+func (c *Config) checkProfiles(d *decoder) {
+	taken := map[string]bool{}
+	for i := range c.Profiles {
+		p, path := &c.Profiles[i], fmt.Sprintf("profiles[%d]", i)
+		d.require(d.at(path), path, "name", "account")
+		if p.Name != "" && (taken[p.Name] || slices.Contains(Apps(), p.Name)) {
+			d.fail(d.at(path+".name"), path+".name", "duplicate_profile", "name", shorten(p.Name))
+		}
+		taken[p.Name] = true
+		if p.App != "" && slices.Contains(Apps(), p.App) {
+			d.fail(d.at(path+".app"), path+".app", "duplicate_profile", "name", shorten(p.App))
+		}
+		for n, r := range p.Rules {
+			d.require(d.at(fmt.Sprintf("%s.rules[%d]", path, n)), fmt.Sprintf("%s.rules[%d]", path, n), "category", "include")
+			p.Rules[n].Include = noneIfEmpty(r.Include)
+		}
+		for n, v := range p.Never {
+			d.require(d.at(fmt.Sprintf("%s.never[%d]", path, n)), fmt.Sprintf("%s.never[%d]", path, n), "paths")
+			p.Never[n].Paths = noneIfEmpty(v.Paths)
+		}
+		p.Places, p.Rules, p.Never = noneIfEmpty(p.Places), noneIfEmpty(p.Rules), noneIfEmpty(p.Never)
+		a := &p.Account
+		a.Folders, a.Marker, a.Except = noneIfEmpty(a.Folders), noneIfEmpty(a.Marker), noneIfEmpty(a.Except)
+	}
+	c.Profiles = noneIfEmpty(c.Profiles)
+}
+
+// checkCategories reports what can't be first and left out.
+func (c *Config) checkCategories(d *decoder) {
+	checkTwice(d, "first", c.First)
+	checkTwice(d, "leave_out", c.LeaveOut)
+	for i, name := range c.LeaveOut {
+		if at := fmt.Sprintf("leave_out[%d]", i); name != "" && slices.Contains(c.First, name) {
+			d.fail(d.at(at), at, "first_and_left_out", "value", name)
+		}
+	}
+	c.First, c.LeaveOut = noneIfEmpty(c.First), noneIfEmpty(c.LeaveOut)
+}
+
+// checkName looks at the name, and takes the app's or the folder's where none
+// is given. A path alone has no place for another one.
 func (s *Source) checkName(d *decoder, path string) {
 	if d.has(path + ".name") {
 		if s.Name != "" && !isName(s.Name) {
 			d.badName(path+".name", s.Name)
 		}
+		return
+	}
+	if s.App != "" {
+		s.Name = usableName(s.App)
 		return
 	}
 	if s.Folder == "" {
@@ -94,6 +171,10 @@ func (s *Source) checkName(d *decoder, path string) {
 	s.Name = filepath.Base(s.Folder)
 	if !isName(s.Name) {
 		want := usableName(s.Name)
+		if s.alone && want != "" { // such as "WeChat Files"
+			s.Name = want
+			return
+		}
 		if want == "" {
 			want = "folder"
 		}
@@ -110,19 +191,19 @@ func (c *Config) checkRemote(d *decoder) {
 }
 
 // checkTwice reports values that a list has twice.
-func checkTwice(d *decoder, path string, list []string) {
-	seen := map[string]bool{"": true}
+func checkTwice[T ~string](d *decoder, path string, list []T) {
+	seen := map[T]bool{"": true}
 	for i, v := range list {
 		if seen[v] && v != "" {
 			at := fmt.Sprintf("%s[%d]", path, i)
-			d.fail(d.at(at), at, "duplicate_value", "value", shorten(v))
+			d.fail(d.at(at), at, "duplicate_value", "value", shorten(string(v)))
 		}
 		seen[v] = true
 	}
 }
 
 // noneIfEmpty makes [] the same as a list that isn't there.
-func noneIfEmpty(list []string) []string {
+func noneIfEmpty[T any](list []T) []T {
 	if len(list) == 0 {
 		return nil
 	}

@@ -26,28 +26,76 @@ type Config struct {
 	// it is the host name.
 	Device string `yaml:"device" jsonschema:"minLength=1"`
 
-	// Sources is what is backed up: at least one folder.
-	Sources []Source `yaml:"sources" jsonschema:"required,minItems=1"`
+	// Sources is what is backed up: chat apps, such as wechat, and folders. A
+	// single one may stand alone, without a list.
+	Sources Sources `yaml:"sources" jsonschema:"required"`
+
+	// First lists the categories that are backed up before all others, in this
+	// order: messages, contacts, session, config, voice, favorites, moments,
+	// stickers, avatars, media_index, phone_backup, images, files, videos,
+	// search_index, cache, other. Left out, they go in this order. Everything is
+	// kept all the same.
+	First []Category `yaml:"first,omitempty,flow" jsonschema:"uniqueItems=true"`
+
+	// LeaveOut lists the categories of chat apps that are not backed up. What
+	// no category is known for is other. Left out, everything is kept but what
+	// an app makes again by itself: see chatkeep accounts.
+	LeaveOut []Category `yaml:"leave_out,omitempty,flow" jsonschema:"uniqueItems=true"`
 
 	// Remote is where the backups are kept, as TYPE:FOLDER or as a group of
 	// keys.
 	Remote Remote `yaml:"remote" jsonschema:"required"`
 
+	// Profiles describe apps that chatkeep doesn't know by itself, so that they
+	// can stand in sources.
+	Profiles []Profile `yaml:"profiles,omitempty"`
+
 	file      string
 	positions positions
 }
 
-// Source is one folder to back up: a group of keys, or only the folder's
-// path, whose last element then is the name.
+// Sources are what is backed up.
+type Sources []Source
+
+// Source is what to back up: a chat app, by its name alone or as a group of
+// keys, or a folder, by its path alone or as a group of keys. A path alone
+// whose folder turns out to be a chat app's is backed up as that app: see
+// chatkeep accounts.
 type Source struct {
-	// Name is the first folder of a restore, so it should stay as it is.
-	// Letters, digits, dot, dash and underscore, at most 80 bytes, and not
-	// twice, also not in other case. Left out, it is the folder's own name.
+	// Name is the first folder of a restore, of an app's accounts the beginning
+	// of it, so it should stay as it is. Letters, digits, dot, dash and
+	// underscore, at most 80 bytes, and not twice, also not in other case. Left
+	// out, it is the folder's own name, or the app's.
 	Name string `yaml:"name" jsonschema:"minLength=1"`
+
+	// App is the chat app to back up: wechat, qq or signal, one layout of an
+	// app, such as wechat4, or the name of one of profiles. Its accounts are
+	// found by themselves. It stands instead of folder.
+	App string `yaml:"app,omitempty" jsonschema:"minLength=1"`
+
+	// Account names the accounts of the app that are wanted, by their folders,
+	// with or without the four digits at the end: one, or a list. Left out, it is
+	// all of them, and what lies beside them.
+	Account Names `yaml:"account,omitempty,flow"`
+
+	// Root is where the app keeps its accounts, or one account, if chatkeep
+	// doesn't find it by itself: another disk, a network drive, a copy. Written
+	// like folder.
+	Root string `yaml:"root,omitempty" jsonschema:"minLength=1"`
+
+	// Locks says what may be done to a database that the app writes without
+	// pause: brief, if left out, may hold a shared lock for two seconds, which
+	// the app takes for one more reader; none never does, and a copy may then
+	// be flagged.
+	Locks Locks `yaml:"locks,omitempty" jsonschema:"default=brief"`
+
+	// LeaveOut lists categories of this app that are not backed up, besides
+	// those of leave_out above.
+	LeaveOut []Category `yaml:"leave_out,omitempty,flow" jsonschema:"uniqueItems=true"`
 
 	// Folder is what to back up, with everything below. It may begin with ~
 	// or $HOME; a relative one is taken from the folder this file is in.
-	Folder string `yaml:"folder" jsonschema:"required,minLength=1"`
+	Folder string `yaml:"folder,omitempty" jsonschema:"minLength=1"`
 
 	// Exclude leaves out what one of these patterns names, such as "*.tmp",
 	// "cache/" for folders only, or "/top" at the top only.
@@ -60,6 +108,31 @@ type Source struct {
 	// MaxFileSize leaves out larger files, and says so. Left out, there is no
 	// limit.
 	MaxFileSize Size `yaml:"max_file_size,omitempty"`
+
+	alone bool // only text
+}
+
+// Names is one name, or a list of them.
+type Names []string
+
+// Locks is what may be done to a database.
+type Locks string
+
+// Category is a kind of content.
+type Category string
+
+// Categories returns what a Category may be, those that go first in front.
+func Categories() []Category {
+	return []Category{
+		"messages", "contacts", "session", "config",
+		"voice", "favorites", "moments", "stickers", "avatars", "media_index", "phone_backup",
+		"images", "files", "videos", "search_index", "cache", "other",
+	}
+}
+
+// Apps returns what Source.App may be, besides the names of Profiles.
+func Apps() []string {
+	return []string{"wechat", "qq", "signal", "wechat4", "wechat3", "wechat3-macos"}
 }
 
 // Remote is the place where backups are kept: TYPE:FOLDER, such as
@@ -94,14 +167,13 @@ func RemoteTypes() []RemoteType { return []RemoteType{"local"} }
 
 // later lists keys that are planned but don't work in this version.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[Config](): {"first", "leave_out", "schedule", "network", "power", "keep", "notify", "proxy"},
-	reflect.TypeFor[Source](): {"app", "account", "locks", "leave_out"},
+	reflect.TypeFor[Config](): {"schedule", "network", "power", "keep", "notify", "proxy"},
 	reflect.TypeFor[Remote](): {"proxy", "upload", "upload_per_day", "account", "preset"},
 }
 
 // Apps and kinds of remote that are planned but don't work in this version.
 var (
-	laterSources = []string{"wechat", "wecom", "qq", "telegram", "signal", "whatsapp", "line", "dingtalk", "feishu"}
+	laterSources = []string{"wecom", "telegram", "whatsapp", "line", "dingtalk", "feishu"}
 	laterRemotes = []string{
 		"drive", "onedrive", "webdav", "s3", "sftp", "smb", "dropbox",
 		"jianguoyun", "openlist", "tencent-cos", "aliyun-oss", "qiniu",
@@ -113,7 +185,8 @@ var (
 var other = map[string]string{
 	"path": "folder", "dir": "folder", "directory": "folder", "paths": "sources", "folders": "sources",
 	"ignore": "exclude", "excludes": "exclude", "host": "device", "hostname": "device",
-	"repository": "remote", "backend": "remote", "priority": "first",
+	"repository": "remote", "backend": "remote", "order": "first", "accounts": "account", "skip": "leave_out", "lock": "locks", "no": "none", "off": "none",
+	"weixin": "wechat", "xwechat": "wechat", "photos": "images", "pictures": "images", "documents": "files", "text": "messages",
 	"google": "drive", "gdrive": "drive", "googledrive": "drive", "google-drive": "drive", "microsoft": "onedrive",
 	"file": "local", "disk": "local", "folder": "local", "dav": "webdav", "ssh": "sftp", "samba": "smb",
 }

@@ -56,8 +56,8 @@ remote:
 `)
 	want := &Config{
 		Device: "书房",
-		Sources: []Source{
-			{Name: "Chats", Folder: "/home/li/Chats"},
+		Sources: Sources{
+			{Name: "Chats", Folder: "/home/li/Chats", alone: true},
 			{Name: "exports", Folder: "/home/li/Chat Exports", Exclude: []string{"*.tmp", "cache/"}, MaxFileSize: 3 << 29},
 			{Name: "voice", Folder: "/conf/voice", Include: []string{"*.silk"}},
 			{Name: "up", Folder: "/data"},
@@ -80,7 +80,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := &Config{
 		Device:  c.Device,
-		Sources: []Source{{Name: "a", Folder: "/a"}},
+		Sources: Sources{{Name: "a", Folder: "/a", alone: true}},
 		Remote:  Remote{Type: "local", Folder: "/conf/chatkeep", PackSize: 64 << 20},
 	}
 	want.file, want.positions = c.file, c.positions
@@ -216,8 +216,7 @@ remote: {type: local, folder: ~/x}
 `)
 	want := `device: "1482"
 sources:
-  - name: a
-    folder: /a
+  - /a
   - name: "yes"
     folder: /b c
     exclude: ['# x', '*.tmp', 'a: b']
@@ -282,7 +281,7 @@ func TestExample(t *testing.T) {
 	for _, s := range c.Sources {
 		names = append(names, s.Name)
 	}
-	if want := []string{"Chats", "exports", "语音"}; !reflect.DeepEqual(names, want) {
+	if want := []string{"wechat", "old-wechat", "Chats", "exports", "语音", "talk"}; !reflect.DeepEqual(names, want) {
 		t.Errorf("sources %q, want %q", names, want)
 	}
 	for _, key := range allWorkingKeys() {
@@ -294,7 +293,8 @@ func TestExample(t *testing.T) {
 
 func allWorkingKeys() []string {
 	var keys []string
-	for _, t := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Source](), reflect.TypeFor[Remote]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Source](), reflect.TypeFor[Remote](),
+		reflect.TypeFor[Profile](), reflect.TypeFor[Marker](), reflect.TypeFor[Pages](), reflect.TypeFor[Never]()} {
 		for i := range t.NumField() {
 			if key := keyOf(t.Field(i)); key != "" {
 				keys = append(keys, key)

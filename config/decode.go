@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -52,6 +53,11 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 		d.list(n, path, v)
 	case reflect.String:
 		v.SetString(d.text(n, path))
+	case reflect.Int:
+		v.SetInt(d.number(n, path))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.value(n, path, v.Elem())
 	default:
 		panic(fmt.Sprintf("config: %s is of a kind that is not read: %s", path, v.Type()))
 	}
@@ -157,6 +163,20 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
 		d.value(element, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
 	}
 }
+
+// number reads a whole number that is not negative, or reports why it is none
+// and returns 0.
+func (d *decoder) number(n *yaml.Node, path string) int64 {
+	v, err := strconv.ParseInt(n.Value, 10, 32)
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil || v < 0 {
+		d.fail(n, path, "want_number", "key", path)
+		return 0
+	}
+	return v
+}
+
+// valueOf is what a pointer points at, for list.
+func valueOf(to *[]string) reflect.Value { return reflect.ValueOf(to).Elem() }
 
 // text reads a string, or reports why it is none and returns "".
 func (d *decoder) text(n *yaml.Node, path string) string {

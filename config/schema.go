@@ -14,10 +14,13 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// source is the file whose comments are the manual.
+// The files whose comments are the manual.
 //
 //go:embed config.go
 var source string
+
+//go:embed profile.go
+var profileSource string
 
 // Example is a configuration that uses every key, with comments.
 //
@@ -53,13 +56,20 @@ var schema = sync.OnceValue(func() []byte {
 })
 
 // comments returns the comments of the types ("Config") and of their fields
-// ("Config.Device") in config.go, each as one line.
+// ("Config.Device"), each as one line.
 func comments() map[string]string {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", source, parser.ParseComments)
-	if err != nil {
-		panic(fmt.Sprintf("config: read own source: %v", err)) // it was compiled
-	}
 	found := map[string]string{}
+	for _, text := range []string{source, profileSource} {
+		file, err := parser.ParseFile(token.NewFileSet(), "", text, parser.ParseComments)
+		if err != nil {
+			panic(fmt.Sprintf("config: read own source: %v", err)) // it was compiled
+		}
+		commentsIn(file, found)
+	}
+	return found
+}
+
+func commentsIn(file *ast.File, found map[string]string) {
 	for _, decl := range file.Decls {
 		gen, ok := decl.(*ast.GenDecl)
 		if !ok || gen.Tok != token.TYPE {
@@ -73,13 +83,21 @@ func comments() map[string]string {
 			}
 		}
 	}
-	return found
 }
 
 func oneLine(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
 
-// JSONSchemaExtend allows the short form, the folder alone.
-func (Source) JSONSchemaExtend(s *jsonschema.Schema) { orText(s, "The folder's path.") }
+// JSONSchemaExtend allows the short form, an app or a folder alone.
+func (Source) JSONSchemaExtend(s *jsonschema.Schema) {
+	orText(s, "The app's name, or the folder's path.")
+}
+
+// JSONSchemaExtend allows one source without a list.
+func (Sources) JSONSchemaExtend(s *jsonschema.Schema) {
+	list := *s
+	list.MinItems = new(uint64(1))
+	*s = jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", MinLength: new(uint64(1))}, &list}}
+}
 
 // JSONSchemaExtend allows the short form, TYPE:FOLDER.
 func (Remote) JSONSchemaExtend(s *jsonschema.Schema) {

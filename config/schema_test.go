@@ -17,6 +17,10 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 	}
 	defs := s["$defs"].(map[string]any)
 	checkDescribed(t, s, reflect.TypeFor[Config]())
+	for _, typ := range []reflect.Type{reflect.TypeFor[Profile](), reflect.TypeFor[Place](), reflect.TypeFor[Marker](),
+		reflect.TypeFor[Pages](), reflect.TypeFor[Rule](), reflect.TypeFor[Never]()} {
+		checkDescribed(t, defs[typ.Name()].(map[string]any), typ)
+	}
 	for _, typ := range []reflect.Type{reflect.TypeFor[Source](), reflect.TypeFor[Remote]()} {
 		def := defs[typ.Name()].(map[string]any)
 		forms := def["oneOf"].([]any)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,10 @@ type item struct {
 	parent  *repo.Listed // the path in the parent, if it was there
 	sameAs  *item        // another name of this file, earlier in the order
 	done    chan struct{}
-	gone    bool   // vanished since it was seen
+	gone    bool   // vanished since it was seen, or left out of this pass
+	left    bool   // stays as the last snapshot has it, until the next stage
+	waiting bool   // likewise, until the next backup
+	settled bool   // everything about it is known
 	flagged string // reason, if the content may not be of one moment
 	skipped string // reason, if there is no content at all
 	read    uint64
@@ -38,16 +42,7 @@ type item struct {
 const ahead = 512
 
 // account takes one account.
-func (t *taker) account(ctx context.Context, a sources.Account) error {
-	view, err := a.View(ctx)
-	if err != nil {
-		return err
-	}
-	err = t.view(ctx, a, view)
-	return errors.Join(err, view.Close())
-}
-
-func (t *taker) view(ctx context.Context, a sources.Account, view sources.View) error {
+func (t *taker) account(ctx context.Context, a sources.Account, view sources.View) error {
 	old := t.writer.Parent(a.Name())
 	b, err := t.listing.Source(t.writer.Worker(), a.Name(), old)
 	if err != nil {
@@ -55,8 +50,9 @@ func (t *taker) view(ctx context.Context, a sources.Account, view sources.View) 
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p := &pipeline{t: t, view: view, name: a.Name(), root: realPath(a.Root()),
-		items: make(chan *item, ahead), jobs: make(chan *item, ahead), links: map[linkKey]*item{}}
+	p := &pipeline{t: t, view: view, name: a.Name(), root: realPath(a.Root()), databases: t.stage.databases.of(a.Name()),
+		items: make(chan *item, ahead), jobs: make(chan *item, ahead), links: map[linkKey]*item{}, sizes: newSizes()}
+	p.pending = pendingJournals(p.databases)
 	p.start(inner, old)
 	src := format.SourceTree{Name: a.Name(), Kind: a.Kind(), Place: a.Root()}
 	counts := t.counts
@@ -66,7 +62,7 @@ func (t *taker) view(ctx context.Context, a sources.Account, view sources.View) 
 	if err == nil {
 		err = p.walkErr
 	}
-	if err == nil && src.Files+src.Dirs == 0 {
+	if err == nil && src.Files+src.Dirs == 0 && !p.left.any() {
 		var emptied bool
 		if emptied, err = t.emptied(ctx, a.Name(), old); emptied {
 			err = emptyError(a.Name())
@@ -76,9 +72,18 @@ func (t *taker) view(ctx context.Context, a sources.Account, view sources.View) 
 		t.counts = counts
 		return errors.Join(err, t.listing.Drop(b))
 	}
+	t.joins(p)
+	return t.endSource(b, src)
+}
+
+// joins counts a finished account in.
+func (t *taker) joins(p *pipeline) {
 	t.counts.Removed += p.removed
 	t.skipped = append(t.skipped, p.skipped...)
-	return t.endSource(b, src)
+	t.waiting = append(t.waiting, p.waiting...)
+	t.left.join(p.left)
+	maps.Copy(t.sizes.before, p.sizes.before)
+	maps.Copy(t.sizes.after, p.sizes.after)
 }
 
 // realPath resolves symlinks, if the path is there.
@@ -103,18 +108,27 @@ type pipeline struct {
 	links   map[linkKey]*item // walk only
 	parent  *matcher          // walk only
 	skipped []format.Remark   // walk only, until wait
-	walkErr error             // walk only, until wait
+	walkErr error             // likewise
 	removed uint64
+	waiting []format.Remark // consume only
+	left    leftover        // likewise
+	sizes   sizes           // before: walk only; after: consume only
+
+	databases map[string]*captured // by path; nil for an account without any
+	pending   []*captured          // whose journals are still to come; walk only
 }
 
 func (p *pipeline) start(ctx context.Context, old *repo.ListedSource) {
-	p.parent = newMatcher(old)
+	p.parent = newMatcher(old, func(e *format.Entry) { p.sizes.before[group{p.name, e.Category}] += lengthOf(e) })
 	p.group.Add(1)
 	go func() {
 		defer p.group.Done()
 		defer close(p.items)
 		defer close(p.jobs)
-		p.walkErr = p.view.Walk(ctx, func(e sources.Entry) error { return p.walked(ctx, e) }, p.skip)
+		p.walkErr = p.view.Walk(ctx, func(e sources.Entry) error { return p.walked(ctx, e) }, func(s sources.Skipped) { p.skip(ctx, s) })
+		if p.walkErr == nil {
+			p.walkErr = p.journals(ctx, "")
+		}
 		p.removed = p.parent.finish()
 	}()
 	for range p.t.opt.Workers {
@@ -123,7 +137,14 @@ func (p *pipeline) start(ctx context.Context, old *repo.ListedSource) {
 			defer p.group.Done()
 			c := newCapturer(p.t, p.view)
 			for it := range p.jobs {
-				c.capture(ctx, it)
+				switch {
+				case p.t.timeIsUp():
+					it.leave()
+				case it.seen.Database:
+					p.t.stage.databases.late(ctx, c.worker, p, it)
+				default:
+					c.capture(ctx, it)
+				}
 				close(it.done)
 			}
 		}()
@@ -132,9 +153,24 @@ func (p *pipeline) start(ctx context.Context, old *repo.ListedSource) {
 
 func (p *pipeline) wait() { p.group.Wait() }
 
-func (p *pipeline) skip(s sources.Skipped) {
-	if !p.own(s.Path) {
-		p.skipped = append(p.skipped, format.Remark{Source: p.name, Path: s.Path, Reason: string(s.Reason)})
+// skip notes what the walk says is not kept, or waits.
+func (p *pipeline) skip(ctx context.Context, s sources.Skipped) {
+	if p.own(s.Path) {
+		return
+	}
+	m := format.Remark{Source: p.name, Path: s.Path, Reason: string(s.Reason)}
+	if s.Reason != sources.Waiting {
+		p.skipped = append(p.skipped, m)
+		return
+	}
+	if p.send(ctx, &item{seen: sources.Entry{Path: s.Path}, waiting: true, gone: true}) != nil {
+		return // the walk ends for the same reason
+	}
+	for old := p.parent.within(s.Path); old != nil; old = p.parent.within(s.Path) {
+		it := &item{seen: sources.Entry{Path: old.Path, Size: int64(lengthOf(&old.Entry))}, parent: old, old: old, entry: old.Entry}
+		if p.send(ctx, it) != nil {
+			return
+		}
 	}
 }
 
@@ -157,11 +193,41 @@ func (p *pipeline) walked(ctx context.Context, e sources.Entry) error {
 	if p.own(e.Path) {
 		return nil
 	}
+	if err := p.journals(ctx, e.Path); err != nil {
+		return err
+	}
+	if e.JournalOf != "" {
+		return nil // a database's capture says whether it belongs to it
+	}
 	it := &item{seen: e, entry: entryOf(e)}
-	p.link(it)
-	p.match(it)
-	if it.old == nil && e.Type == sources.File && it.sameAs == nil {
+	if e.Database {
+		it.parent = p.parent.find(e.Path)
+		p.database(it)
+	} else {
+		p.link(it)
+		p.match(it)
+	}
+	if it.old == nil && e.Type == sources.File && it.sameAs == nil && !it.settled {
+		p.choose(it)
+	}
+	return p.send(ctx, it)
+}
+
+// choose decides whether a file is read now.
+func (p *pipeline) choose(it *item) {
+	switch {
+	case it.seen.Priority > p.t.limit.level:
+		it.leave()
+	case !p.settled(&it.seen):
+		it.wait()
+	default:
 		it.done = make(chan struct{})
+	}
+}
+
+// send hands an item to the workers, if it is to be read, and to the tree.
+func (p *pipeline) send(ctx context.Context, it *item) error {
+	if it.done != nil {
 		select {
 		case p.jobs <- it:
 		case <-ctx.Done():
@@ -234,7 +300,7 @@ func (it *item) carry() {
 func (p *pipeline) unchanged(it *item) bool {
 	old := it.parent
 	return old != nil && sameAttributes(&old.Entry, &it.entry) && sameXAttrs(old.XAttrs, it.entry.XAttrs) &&
-		old.Unproven == nil && sameContent(old.Content, it.entry.Content) && (old.Content == nil || !p.t.lost(old.Content))
+		old.Unproven == nil && it.entry.Unproven == nil && sameContent(old.Content, it.entry.Content) && (old.Content == nil || !p.t.lost(old.Content))
 }
 
 func sameXAttrs(a, b []format.XAttr) bool {
@@ -276,12 +342,20 @@ func (p *pipeline) consume(ctx context.Context, b *repo.TreeBuilder, src *format
 func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) error {
 	t := p.t
 	t.counts.Read += it.read
+	if it.left {
+		p.left.add(t.limit, &it.seen)
+	}
+	if it.waiting {
+		p.waiting = append(p.waiting, format.Remark{Source: p.name, Path: it.seen.Path, Reason: string(sources.Waiting)})
+	}
 	switch {
 	case it.gone:
 		return nil
 	case it.skipped != "":
-		t.skipped = append(t.skipped, format.Remark{Source: p.name, Path: it.entry.Path, Reason: it.skipped})
-		return nil
+		t.skipped = append(t.skipped, format.Remark{Source: p.name, Path: it.seen.Path, Reason: it.skipped})
+		if it.old == nil {
+			return nil
+		}
 	case it.flagged != "":
 		t.flagged = append(t.flagged, format.Remark{Source: p.name, Path: it.entry.Path, Reason: it.flagged})
 		it.entry.ChangeNS, it.entry.Inode = 0, 0 // never carried over: it is read again next time
@@ -292,6 +366,7 @@ func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) er
 		p.fresh(it)
 	}
 	t.count(src, &it.entry)
+	p.sizes.after[group{p.name, it.entry.Category}] += lengthOf(&it.entry)
 	if err := b.Add(it.entry, it.old); err != nil {
 		return fmt.Errorf("back up %s: %w", p.name, err)
 	}
@@ -300,14 +375,19 @@ func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) er
 
 // fresh settles an entry that was not carried over unseen.
 func (p *pipeline) fresh(it *item) {
-	if it.seen.Type != sources.File || it.sameAs != nil {
+	if it.seen.Type != sources.File || it.sameAs != nil || it.seen.Database {
 		it.entry.XAttrs = xattrsOf(p.view, it.seen)
 	}
 	if p.unchanged(it) {
 		it.carry()
 		return
 	}
-	it.entry.Captured = p.t.seq
+	if it.entry.Unproven == nil {
+		it.entry.Captured = p.t.seq
+	}
+	if it.seen.Database && it.parent != nil && shrunk(lengthOf(&it.parent.Entry), lengthOf(&it.entry)) {
+		p.t.flagged = append(p.t.flagged, format.Remark{Source: p.name, Path: it.entry.Path, Reason: ReasonShrunk})
+	}
 	switch {
 	case it.entry.Type == format.TypeDir:
 	case it.parent != nil && it.parent.Type == format.TypeFile && it.entry.Type == format.TypeFile:
@@ -321,6 +401,10 @@ func (p *pipeline) fresh(it *item) {
 // that name could not be read.
 func (p *pipeline) share(ctx context.Context, it *item) {
 	first := it.sameAs
+	if first.left || first.waiting {
+		it.stay()
+		return
+	}
 	if first.gone || first.skipped != "" {
 		it.sameAs = nil
 		newCapturer(p.t, p.view).capture(ctx, it)

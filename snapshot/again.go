@@ -11,8 +11,8 @@ import (
 // touched.
 
 // fileThere reports whether full is the file e already: its size and time, and
-// every chunk of its content.
-func (rs *restorer) fileThere(full string, e *format.Entry, refs []format.Ref) bool {
+// what proves says of its content.
+func (rs *restorer) fileThere(full string, e *format.Entry, proves func(*os.File) bool) bool {
 	dir, name, err := rs.near.of(full)
 	if err != nil {
 		return false
@@ -26,7 +26,7 @@ func (rs *restorer) fileThere(full string, e *format.Entry, refs []format.Ref) b
 		return false
 	}
 	defer f.Close()
-	return rs.rd.Proves(f, refs)
+	return proves(f)
 }
 
 // linkThere reports whether full is the symlink e already.

@@ -59,12 +59,8 @@ func newBatch(rs *restorer) *batch { return &batch{rs: rs} }
 // add takes one file in. Errors of the file itself are noted; only those that
 // end the restore are returned.
 func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
-	if e.Content == nil {
-		e.Content = e.Unproven // no state of it was ever proven
-	}
 	if e.Content.Image {
-		b.rs.fail(full, reasonWrite, format.ErrNewer)
-		return nil
+		return b.addImage(ctx, full, e)
 	}
 	t := &target{full: full, entry: *e}
 	refs, err := b.rs.rd.DataRefs(ctx, e.Content)
@@ -75,17 +71,8 @@ func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
 		b.rs.fail(full, reasonDamaged, err)
 		return nil
 	}
-	if b.rs.taken(full, func(os.FileInfo) bool { return true }) {
-		if b.rs.fileThere(full, e, refs) {
-			b.rs.out.Files++
-			b.rs.out.Bytes += e.Content.Length
-			b.rs.meter.pass(e.Content.Length)
-			return nil
-		}
-		if !b.rs.opt.Overwrite {
-			b.rs.fail(full, reasonWrite, existsError(full))
-			return nil
-		}
+	if b.there(full, e, func(f *os.File) bool { return b.rs.rd.Proves(f, refs) }) {
+		return nil
 	}
 	at := int64(0)
 	for _, r := range refs {
@@ -105,6 +92,25 @@ func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
 		return b.end(ctx)
 	}
 	return nil
+}
+
+// there reports whether a name is taken, by the file itself as proves says or
+// by another one that is not to be replaced, and settles the entry then.
+func (b *batch) there(full string, e *format.Entry, proves func(*os.File) bool) bool {
+	if !b.rs.taken(full, func(os.FileInfo) bool { return true }) {
+		return false
+	}
+	if b.rs.fileThere(full, e, proves) {
+		b.rs.out.Files++
+		b.rs.out.Bytes += e.Content.Length
+		b.rs.meter.pass(e.Content.Length)
+		return true
+	}
+	if !b.rs.opt.Overwrite {
+		b.rs.fail(full, reasonWrite, existsError(full))
+		return true
+	}
+	return false
 }
 
 // write brings the waiting pieces and puts them into their files.
@@ -192,7 +198,7 @@ func (b *batch) open(t *target) (*os.File, error) {
 		return nil, err
 	}
 	temp := tempName(t.full)
-	if t.file, err = dir.OpenFile(path.Base(temp), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if t.file, err = dir.OpenFile(path.Base(temp), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		t.file = nil
 		return nil, err
 	}

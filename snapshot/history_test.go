@@ -91,11 +91,8 @@ func TestForkedState(t *testing.T) {
 		*place
 		*repo.Repo
 	}{{a, ra}, {b, rb}} {
-		w, err := x.NewWriter(background, repo.WriterOptions{PackSize: 1 << 20})
+		_, err = Take(background, x.Repo, x.accounts(), TakeOptions{Writer: repo.WriterOptions{PackSize: 1 << 20}})
 		p.must(err)
-		_, err = Take(background, w, x.accounts(), TakeOptions{})
-		p.must(err)
-		p.must(w.Close())
 	}
 	for _, x := range []*place{a, b} {
 		p.wantAlarm(x.report(x.open(), 0).Alarms, repo.CodeForked)

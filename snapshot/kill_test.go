@@ -52,6 +52,9 @@ func childBackup(dir string) error {
 		return err
 	}
 	p.t = quiet{}
+	if os.Getenv(childVariable) == "app" {
+		app{p}.find()
+	}
 	_, err = p.backupWith(background, TakeOptions{})
 	return err
 }
@@ -93,12 +96,14 @@ func (h *hunt) old() string { return filepath.Join(h.dir, "old") }
 
 // child backs up in a process of its own and kills it after a while, if that
 // is not zero.
-func (h *hunt) child(after time.Duration) {
+func (h *hunt) child(after time.Duration) { h.childOf("backup", after) }
+
+func (h *hunt) childOf(kind string, after time.Duration) {
 	h.t.Helper()
 	self, err := os.Executable()
 	h.must(err)
 	cmd := exec.Command(self, h.dir)
-	cmd.Env = append(os.Environ(), childVariable+"=backup")
+	cmd.Env = append(os.Environ(), childVariable+"="+kind)
 	cmd.Stderr = os.Stderr
 	start := time.Now()
 	h.must(cmd.Start())

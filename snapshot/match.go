@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"strings"
 	"time"
 
 	"github.com/chatkeep/chatkeep/repo"
@@ -14,10 +15,13 @@ type matcher struct {
 	list    *repo.ListingReader // nil without a parent
 	next    *repo.Listed
 	removed uint64 // files of the parent that the walk did not meet
+	met     func(*format.Entry)
 }
 
-func newMatcher(old *repo.ListedSource) *matcher {
-	m := &matcher{}
+// newMatcher begins with a source's parent, nil for none. met is told of each
+// of its entries as it is passed.
+func newMatcher(old *repo.ListedSource, met func(*format.Entry)) *matcher {
+	m := &matcher{met: met}
 	if old != nil {
 		m.list = old.Open()
 		m.next = m.list.Next()
@@ -33,16 +37,33 @@ func (m *matcher) find(path string) *repo.Listed {
 	if m.next == nil || m.next.Path != path {
 		return nil
 	}
+	return m.take()
+}
+
+// take returns the next entry and goes on.
+func (m *matcher) take() *repo.Listed {
 	found := m.next
+	m.met(&found.Entry)
 	m.next = m.list.Next()
 	return found
 }
 
 func (m *matcher) pass() {
-	if m.next.Type != format.TypeDir {
+	if m.take().Type != format.TypeDir {
 		m.removed++
 	}
-	m.next = m.list.Next()
+}
+
+// within goes to a path and returns the entries of it and of all below it, one
+// at a time, then nil.
+func (m *matcher) within(path string) *repo.Listed {
+	for m.next != nil && format.ComparePaths(m.next.Path, path) < 0 && !strings.HasPrefix(m.next.Path, path+"/") {
+		m.pass()
+	}
+	if m.next == nil || m.next.Path != path && !strings.HasPrefix(m.next.Path, path+"/") {
+		return nil
+	}
+	return m.take()
 }
 
 // finish reads the rest and returns how many files are gone.
@@ -76,7 +97,7 @@ func (t *taker) untouched(old *repo.Listed, now *format.Entry, seen sources.Entr
 	if head := t.writer.Head(); head != nil && now.ChangeNS >= head.Time-int64(tick) {
 		return false
 	}
-	return !t.mayBeLost(old.Content)
+	return !anyLost(t.writer, old.Content)
 }
 
 // sameAttributes compares all but the content, the extended attributes and what
@@ -86,17 +107,19 @@ func sameAttributes(a, b *format.Entry) bool {
 		a.HasOwner == b.HasOwner && a.UID == b.UID && a.GID == b.GID && a.Links == b.Links && a.Category == b.Category
 }
 
-// mayBeLost reports whether a chunk of the content may be lost. What a list of
+// lost reports whether something that the content itself names is lost.
+func (t *taker) lost(c *format.Content) bool { return namesLost(t.writer, c) }
+
+// anyLost reports whether a chunk of the content may be lost. What a list of
 // chunks names is not known here.
-func (t *taker) mayBeLost(c *format.Content) bool {
-	return c.Depth > 0 && t.writer.AnyLost() || t.lost(c)
+func anyLost(w *repo.Writer, c *format.Content) bool {
+	return c.Depth > 0 && w.AnyLost() || namesLost(w, c)
 }
 
-// lost reports whether something that the content itself names is lost.
-func (t *taker) lost(c *format.Content) bool {
+func namesLost(w *repo.Writer, c *format.Content) bool {
 	for _, list := range [][]format.Ref{c.Refs, c.Layers, c.Kept} {
 		for _, r := range list {
-			if t.writer.Lost(r) {
+			if w.Lost(r) {
 				return true
 			}
 		}

@@ -101,15 +101,8 @@ func (p *place) backupWith(ctx context.Context, o TakeOptions) (taken *Taken, er
 	if err != nil {
 		return nil, err
 	}
-	w, err := r.NewWriter(ctx, repo.WriterOptions{PackSize: p.packSize, Client: "test", DryRun: o.DryRun})
-	if err != nil {
-		return nil, err
-	}
-	taken, err = Take(ctx, w, p.accounts(), o)
-	if cerr := w.Close(); err == nil {
-		err = cerr
-	}
-	return taken, err
+	o.Writer = repo.WriterOptions{PackSize: p.packSize, Client: "test"}
+	return Take(ctx, r, p.accounts(), o)
 }
 
 // restored brings the latest snapshot back as another device that has only the

@@ -24,6 +24,7 @@ type RestoreOptions struct {
 	Categories []string // only these; none: all
 	Include    []string // only paths (source/path) that match one of these globs; none: all
 	Overwrite  bool     // replace what is there
+	Unproven   bool     // the newest content of a database, even if it was never proven
 	Workers    int      // 0: 2
 	Progress   func(Progress)
 }
@@ -35,7 +36,8 @@ type Restored struct {
 	Downloaded uint64
 	Seconds    float64
 	Failed     []Failure
-	Unproven   []string // of these the last proven content was restored
+	Older      []string // databases of which the last proven content was restored, not the newest
+	Torn       []string // databases whose restored content was never proven
 }
 
 // Failure is an entry that could not be restored. Damaged ones are missing

@@ -143,9 +143,7 @@ func matchesItself(glob, full string) bool {
 }
 
 func (rs *restorer) entry(ctx context.Context, full string, e *format.Entry) error {
-	if e.Unproven != nil {
-		rs.out.Unproven = append(rs.out.Unproven, full)
-	}
+	rs.choose(full, e)
 	if err := rs.folder(path.Dir(full)); err != nil {
 		rs.fail(full, reasonWrite, err)
 		return nil
@@ -173,6 +171,19 @@ func (rs *restorer) entry(ctx context.Context, full string, e *format.Entry) err
 		}
 	}
 	return rs.batch.add(ctx, full, e)
+}
+
+// choose settles which content of a database comes back: the last proven one,
+// unless the user wants the newer one or there is no other.
+func (rs *restorer) choose(full string, e *format.Entry) {
+	switch {
+	case e.Unproven == nil:
+	case e.Content == nil || rs.opt.Unproven:
+		e.Content = e.Unproven
+		rs.out.Torn = append(rs.out.Torn, full)
+	default:
+		rs.out.Older = append(rs.out.Older, full)
+	}
 }
 
 // folder makes a folder below To. A symlink in the way is not followed.

@@ -95,8 +95,8 @@ func (a *app) root() *cobra.Command {
 	f.String("lang", "", a.say("flag.lang"))
 	f.BoolP("help", "h", false, a.say("flag.help"))
 	root.PersistentPreRunE = a.checkLang
-	root.AddCommand(a.demoCommand(), a.initCommand(), a.backupCommand(), a.snapshotsCommand(), a.lsCommand(),
-		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.verifyCommand(), a.configCommand(), a.versionCommand())
+	root.AddCommand(a.demoCommand(), a.accountsCommand(), a.initCommand(), a.backupCommand(), a.snapshotsCommand(), a.lsCommand(),
+		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.verifyCommand(), a.statusCommand(), a.confirmShrinkCommand(), a.hotcopyCommand(), a.configCommand(), a.versionCommand())
 	quietUse(root)
 	return root
 }

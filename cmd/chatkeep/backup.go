@@ -10,6 +10,7 @@ import (
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/snapshot"
+	"github.com/chatkeep/chatkeep/sources"
 )
 
 type backupFlags struct {
@@ -50,10 +51,7 @@ func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags) (*sna
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := accounts(ctx, cfg, nil)
-	if err == nil {
-		err = unknownSource(cfg, f.sources)
-	}
+	list, only, apps, err := chosenAccounts(ctx, cfg, f.sources)
 	if err == nil {
 		err = checkPlaces(remote, list)
 	}
@@ -65,16 +63,40 @@ func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags) (*sna
 		return nil, nil, errors.Join(err, remote.Close())
 	}
 	defer o.Close()
-	w, err := o.NewWriter(ctx, repo.WriterOptions{PackSize: int64(cfg.Remote.PackSize), DryRun: f.dryRun, Client: client()})
-	if err != nil {
-		return nil, nil, err
-	}
 	bar := a.progress("progress.backup")
-	taken, err := snapshot.Take(ctx, w, list, snapshot.TakeOptions{
-		AllowEmpty: f.allowEmpty, DryRun: f.dryRun, Only: f.sources, Own: a.own(), Progress: bar.tell()})
+	taken, err := snapshot.Take(ctx, o.Repo, list, snapshot.TakeOptions{
+		AllowEmpty: f.allowEmpty, DryRun: f.dryRun, Only: only, Apps: apps, LeftOut: leftOut(cfg), Own: a.own(), Progress: bar.tell(),
+		Writer: repo.WriterOptions{PackSize: int64(cfg.Remote.PackSize), Client: client()}})
 	bar.end()
-	err = errors.Join(err, w.Close())
 	return taken, o.Alarms(), err
+}
+
+// chosenAccounts returns all accounts, the names of those that are meant by
+// names, none if none are given, and the apps of which all accounts are wanted.
+func chosenAccounts(ctx context.Context, cfg *config.Config, names []string) (list []sources.Account, only []string, apps []snapshot.App, err error) {
+	entries, err := configured(ctx, cfg)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, e := range entries {
+		found := e.expected()
+		list = append(list, found...)
+		if e.app != nil && len(e.source.Account) == 0 {
+			apps = append(apps, snapshot.App{Name: e.name, Kind: found[0].Kind()})
+		}
+	}
+	only, err = namedAccounts(entries, names)
+	return list, only, apps, err
+}
+
+// leftOut are the categories that some source leaves out: that they shrink is
+// what the user wants.
+func leftOut(cfg *config.Config) []string {
+	list := words(cfg.LeaveOut)
+	for _, s := range cfg.Sources {
+		list = append(list, words(s.LeaveOut)...)
+	}
+	return list
 }
 
 // own are the folders of chatkeep itself.
@@ -99,6 +121,12 @@ func (a *app) tellBackup(t *snapshot.Taken, dryRun bool) {
 		a.tell("backup.done", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
 	}
 	a.detail("backup.files", "files", count(c.Files), "bytes", size(c.Bytes), "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed))
+	for _, m := range t.Anew {
+		a.detail("backup.anew", "path", printable(m.Source+"/"+m.Path), "reason", a.say("reason."+m.Reason))
+	}
+	if len(t.Waiting) > 0 {
+		a.detail("backup.waiting", "count", len(t.Waiting))
+	}
 	a.detail("backup.cost", "read", size(c.Read), "uploaded", size(c.Uploaded), "objects", c.Objects, "seconds", seconds(t.Seconds))
 }
 
@@ -126,12 +154,20 @@ type backupJSON struct {
 	Seconds  float64   `json:"seconds"`
 	Flagged  []remark  `json:"flagged"`
 	Skipped  []remark  `json:"skipped"`
+	Waiting  []remark  `json:"waiting"`
+	Anew     []remark  `json:"anew"` // databases that were sent whole
 	Alarms   []alarm   `json:"alarms"`
 }
 
 func backupDocument(t *snapshot.Taken, flagged, skipped []remark, alarms []alarm) backupJSON {
 	d := backupJSON{Files: filesOf(&t.Counts), Bytes: bytesOf(&t.Counts), Objects: t.Counts.Objects, Seconds: t.Seconds,
-		Flagged: flagged, Skipped: skipped, Alarms: alarms}
+		Flagged: flagged, Skipped: skipped, Waiting: []remark{}, Anew: []remark{}, Alarms: alarms}
+	for _, m := range t.Waiting {
+		d.Waiting = append(d.Waiting, remark{escape(m.Source + "/" + m.Path), m.Reason})
+	}
+	for _, m := range t.Anew {
+		d.Anew = append(d.Anew, remark{escape(m.Source + "/" + m.Path), m.Reason})
+	}
 	if t.Snapshot != nil {
 		d.Snapshot, d.Sequence, d.Partial = t.Snapshot.Name.Digest.String(), t.Snapshot.Seq, t.Snapshot.Partial
 	}

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/chatkeep/chatkeep/config"
+	"github.com/chatkeep/chatkeep/sources"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -34,9 +35,13 @@ func (a *app) configCheck(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := accounts(ctx, cfg, nil)
+	entries, err := configured(ctx, cfg)
 	if err != nil {
 		return err
+	}
+	var list []sources.Account
+	for _, e := range entries {
+		list = append(list, e.accounts...)
 	}
 	remote, err := openRemote(ctx, cfg.Remote)
 	if err != nil {
@@ -46,7 +51,12 @@ func (a *app) configCheck(ctx context.Context) error {
 		return err
 	}
 	a.tell("config.ok", "path", cfg.File())
-	missing := []string{}
+	missing, none := []string{}, []string{}
+	for i := range entries {
+		if !a.checkEntry(&entries[i]) {
+			none = append(none, entries[i].name)
+		}
+	}
 	for _, acc := range list {
 		if _, err := os.Stat(acc.Root()); err != nil {
 			a.raise(exitRemarks)
@@ -54,7 +64,20 @@ func (a *app) configCheck(ctx context.Context) error {
 			a.note("config.no_folder", "source", acc.Name(), "path", printable(acc.Root()))
 		}
 	}
-	return a.document(map[string]any{"file": cfg.File(), "ok": true, "missing": missing})
+	return a.document(map[string]any{"file": cfg.File(), "ok": true, "missing": missing, "no_accounts": none})
+}
+
+// checkEntry says what an entry of sources came to, if not what it seems, and
+// reports whether it came to anything.
+func (a *app) checkEntry(e *entry) bool {
+	if code, values := a.folderRemark(e); code != "" {
+		a.note("accounts."+code, values...)
+	}
+	if len(e.accounts) == 0 {
+		a.raise(exitRemarks)
+		a.note("config.no_accounts", "source", e.name)
+	}
+	return len(e.accounts) > 0
 }
 
 // configShow prints the configuration in effect.

@@ -10,23 +10,35 @@ import (
 	"github.com/chatkeep/chatkeep/config"
 )
 
-// configText writes a first configuration: folders and where they are kept.
-func configText(remote config.Remote, folders []string) ([]byte, error) {
-	type source struct {
-		Name   string `yaml:"name"`
-		Folder string `yaml:"folder"`
+// firstSource is a source of a first configuration.
+type firstSource struct {
+	App    string `yaml:"app,omitempty"`
+	Root   string `yaml:"root,omitempty"`
+	Name   string `yaml:"name,omitempty"`
+	Folder string `yaml:"folder,omitempty"`
+}
+
+// firstSources are the apps and folders that a user names.
+func firstSources(apps, folders []string) (list []firstSource, err error) {
+	for _, app := range apps {
+		list = append(list, firstSource{App: app})
 	}
-	doc := struct {
-		Sources []source      `yaml:"sources"`
-		Remote  config.Remote `yaml:"remote"`
-	}{Remote: remote}
 	for _, f := range folders {
 		full, err := filepath.Abs(f)
 		if err != nil {
 			return nil, err
 		}
-		doc.Sources = append(doc.Sources, source{sourceName(full), full})
+		list = append(list, firstSource{Name: sourceName(full), Folder: full})
 	}
+	return list, nil
+}
+
+// configText writes a first configuration: what is kept, and where.
+func configText(remote config.Remote, list []firstSource) ([]byte, error) {
+	doc := struct {
+		Sources []firstSource `yaml:"sources"`
+		Remote  config.Remote `yaml:"remote"`
+	}{list, remote}
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	if err := enc.Encode(doc); err != nil {

@@ -34,6 +34,7 @@ type demo struct {
 	*app
 	dir   string
 	steps []demoStep
+	live  liveChats
 }
 
 // demoStep is what one step cost, as --json tells it.
@@ -54,12 +55,12 @@ func (a *app) demo(ctx context.Context, dir string) error {
 	}
 	a.tell("demo.start", "dir", d.dir)
 	for _, step := range []func(context.Context) error{d.chats, d.repository, d.first, d.day, d.second, d.otherDevice, d.compare} {
-		if err := step(ctx); err != nil {
-			return err
+		if err := errors.Join(step(ctx), ctx.Err()); err != nil {
+			return errors.Join(err, d.live.close())
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	}
+	if err := d.live.close(); err != nil {
+		return err
 	}
 	if dir == "" {
 		if err := os.RemoveAll(d.dir); err != nil {
@@ -122,7 +123,7 @@ func (d *demo) step(s demoStep, text string) {
 
 func (d *demo) chats(context.Context) error {
 	start := time.Now()
-	sum, err := madeup.Generate(d.path("chats"), madeup.Demo)
+	sum, err := madeup.Generate(d.path("chats"), madeup.DemoAccount)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (d *demo) repository(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := configText(remote, []string{d.path("chats")})
+	text, err := configText(remote, []firstSource{{App: "wechat", Root: d.path("chats", "xwechat_files")}})
 	if err != nil {
 		return err
 	}
@@ -166,8 +167,11 @@ func (d *demo) backupStep(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := d.live.begin(d.path("chats")); err != nil {
+		return err
+	}
 	taken, alarms, err := d.take(ctx, cfg, backupFlags{})
-	if err != nil {
+	if err = errors.Join(err, d.live.pause()); err != nil {
 		return err
 	}
 	d.remarks("backup.flagged", taken.Flagged)
@@ -176,7 +180,8 @@ func (d *demo) backupStep(ctx context.Context, name string) error {
 	if d.code != exitDone {
 		return errors.New(d.say("demo.remarks"))
 	}
-	d.step(stepOf(name, &taken.Counts, taken.Seconds), d.costOf(&taken.Counts, taken.Seconds))
+	d.step(stepOf(name, &taken.Counts, taken.Seconds), d.costOf(&taken.Counts, taken.Seconds)+"\n   "+
+		d.say("demo.meanwhile", "count", d.live.meanwhile(), "busy", d.live.writer.Busy()))
 	return nil
 }
 
@@ -194,7 +199,10 @@ func (d *demo) second(ctx context.Context) error { return d.backupStep(ctx, "sec
 
 func (d *demo) day(context.Context) error {
 	start := time.Now()
-	sum, err := madeup.Grow(d.path("chats"), madeup.Demo, 1)
+	if err := d.live.close(); err != nil {
+		return err
+	}
+	sum, err := madeup.Grow(d.path("chats"), madeup.DemoAccount, 1)
 	if err != nil {
 		return err
 	}
@@ -226,11 +234,27 @@ func (d *demo) otherDevice(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) compare(context.Context) error {
+// compare compares every account with what came back: byte for byte, and the
+// messages with what they were at some moment of the backup, since the app went
+// on writing.
+func (d *demo) compare(ctx context.Context) error {
 	start := time.Now()
-	diffs := madeup.Compare(d.path("chats"), d.path("other-device", "chats"))
-	if len(diffs) > 0 {
-		return fmt.Errorf("compare: %d differences, the first: %s", len(diffs), diffs[0])
+	cfg, err := d.loadConfig()
+	if err != nil {
+		return err
+	}
+	list, err := accounts(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	for _, acc := range list {
+		diffs, err := d.live.compare(ctx, acc, d.path("other-device", acc.Name()))
+		if err != nil {
+			return err
+		}
+		if len(diffs) > 0 {
+			return fmt.Errorf("compare: %d differences, the first: %s", len(diffs), diffs[0])
+		}
 	}
 	d.step(demoStep{Step: "compare", Seconds: time.Since(start).Seconds()}, d.say("demo.identical"))
 	return nil
@@ -248,11 +272,11 @@ func (d *demo) where(kept bool) {
 	}
 }
 
-// next prints the three commands to do the same with one's own folder.
+// next prints the three commands to do the same with one's own chats.
 func (d *demo) next() {
 	name := program()
 	d.tell("demo.next")
-	d.printf("  %s init --folder %s --remote local:%s\n", name, d.say("demo.your_folder"), d.say("demo.your_disk"))
+	d.printf("  %s init --app wechat --remote local:%s\n", name, d.say("demo.your_disk"))
 	d.printf("  %s backup\n", name)
 	d.printf("  %s restore latest --to %s\n", name, d.say("demo.your_target"))
 }

@@ -45,7 +45,7 @@ func (a *app) find(ctx context.Context, p place, pattern string) error {
 	for _, f := range found {
 		d := foundJSON{entryOf(f.Path, &f.Entry), o.DeviceName(f.Device), f.First, f.Last}
 		doc = append(doc, d)
-		a.printf("%s  %s  %s  %s%s\n", a.versions(d), sizeOf(d.entryJSON), clock(f.Entry.ModTime), printable(f.Path), suffix(&f.Entry))
+		a.printf("%s  %s  %s  %s%s\n", a.versions(d), sizeOf(d.entryJSON), clock(f.Entry.ModTime), printable(f.Path), a.suffix(&f.Entry))
 	}
 	if len(found) == 0 {
 		a.tell("find.none", "pattern", pattern)

@@ -26,6 +26,7 @@ type initFlags struct {
 	recovery   string
 	backupOnly bool
 	folders    []string
+	apps       []string
 	remote     string
 }
 
@@ -38,12 +39,13 @@ func (a *app) initCommand() *cobra.Command {
 	c.Flags().StringVar(&f.recovery, "recovery", "", a.say("flag.recovery"))
 	c.Flags().BoolVar(&f.backupOnly, "backup-only", false, a.say("flag.backup_only"))
 	c.Flags().StringArrayVar(&f.folders, "folder", nil, a.say("flag.init_folder"))
+	c.Flags().StringArrayVar(&f.apps, "app", nil, a.say("flag.init_app"))
 	c.Flags().StringVar(&f.remote, "remote", "", a.say("flag.init_remote"))
 	return c
 }
 
 // init makes the repository, this device's keys and the recovery key. With
-// --folder and --remote it also writes the configuration.
+// --app or --folder, and --remote, it also writes the configuration.
 func (a *app) init(ctx context.Context, f initFlags) error {
 	path := config.Locate(a.config, a.getenv)
 	cfg, fresh, err := a.initConfig(path, f)
@@ -61,7 +63,7 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 		return err
 	}
 	defer remote.Close()
-	list, err := accounts(ctx, cfg, nil)
+	list, err := accounts(ctx, cfg)
 	if err == nil {
 		err = checkPlaces(remote, list)
 	}
@@ -132,11 +134,12 @@ func checkUnused(local string) error {
 // initConfig loads the configuration, or makes one of the flags where there is
 // none yet.
 func (a *app) initConfig(path string, f initFlags) (cfg *config.Config, fresh bool, err error) {
-	if len(f.folders) == 0 && f.remote == "" {
+	named := len(f.folders)+len(f.apps) > 0
+	if !named && f.remote == "" {
 		cfg, err = config.Load(path)
 		return cfg, false, err
 	}
-	if len(f.folders) == 0 || f.remote == "" {
+	if !named || f.remote == "" {
 		return nil, false, usageError(errors.New(a.say("usage.together", "one", "--folder", "two", "--remote")))
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +149,11 @@ func (a *app) initConfig(path string, f initFlags) (cfg *config.Config, fresh bo
 	if err != nil {
 		return nil, false, err
 	}
-	text, err := configText(remote, f.folders)
+	list, err := firstSources(f.apps, f.folders)
+	if err != nil {
+		return nil, false, err
+	}
+	text, err := configText(remote, list)
 	if err != nil {
 		return nil, false, err
 	}

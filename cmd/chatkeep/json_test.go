@@ -100,12 +100,15 @@ func TestJSONShapes(t *testing.T) {
 		want []string
 	}{
 		{[]string{"backup"}, []string{"snapshot", "sequence", "partial", "files.total", "files.new", "files.changed", "files.removed",
-			"bytes.source", "bytes.read", "bytes.new", "bytes.uploaded", "objects", "seconds", "flagged", "skipped"}},
+			"bytes.source", "bytes.read", "bytes.new", "bytes.uploaded", "objects", "seconds", "flagged", "skipped", "waiting", "anew"}},
 		{[]string{"backup", "--dry-run"}, []string{"files.new", "bytes.uploaded"}},
 		{[]string{"snapshots"}, []string{"id", "device", "sequence", "time", "files", "bytes", "partial", "flagged"}},
 		{[]string{"ls", "latest"}, []string{"path", "type", "size", "mtime", "category", "consistent"}},
 		{[]string{"find", "*.txt"}, []string{"path", "device", "first", "last"}},
-		{[]string{"restore", "latest", "--to", s.path("r")}, []string{"snapshot", "files", "bytes", "downloaded", "seconds", "failed"}},
+		{[]string{"restore", "latest", "--to", s.path("r")}, []string{"snapshot", "files", "bytes", "downloaded", "seconds", "failed", "unproven"}},
+		{[]string{"status"}, []string{"device", "backed_up_through", "partial", "last.backup", "problems"}},
+		{[]string{"confirm-shrink"}, []string{"sequence", "confirmed", "alarms"}},
+		{[]string{"accounts"}, []string{"accounts", "looked"}},
 		{[]string{"verify"}, []string{"objects", "bytes", "downloaded", "bad", "alarms"}},
 		{[]string{"verify", "--data=50"}, []string{"objects"}},
 		{[]string{"config", "show"}, []string{"device", "sources.name", "remote.type"}},

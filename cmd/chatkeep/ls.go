@@ -63,7 +63,7 @@ func (a *app) ls(ctx context.Context, p place, spec, within string) error {
 		if a.json {
 			doc = append(doc, d)
 		} else {
-			fmt.Fprintf(w, "%s\t%s\t  %s%s\n", sizeOf(d), clock(e.ModTime), printable(full), suffix(e))
+			fmt.Fprintf(w, "%s\t%s\t  %s%s\n", sizeOf(d), clock(e.ModTime), printable(full), a.suffix(e))
 		}
 		return nil
 	})
@@ -89,8 +89,11 @@ func (a *app) lostNames(full string, err error) error {
 
 func entryOf(full string, e *format.Entry) entryJSON {
 	d := entryJSON{Path: escape(full), Type: typeName(e.Type), MTime: stamp(e.ModTime), Category: e.Category, Consistent: e.Unproven == nil}
-	if e.Content != nil {
+	switch {
+	case e.Content != nil:
 		d.Size = e.Content.Length
+	case e.Unproven != nil:
+		d.Size = e.Unproven.Length
 	}
 	return d
 }
@@ -106,8 +109,12 @@ func sizeOf(d entryJSON) string {
 	return size(d.Size)
 }
 
-func suffix(e *format.Entry) string {
+func (a *app) suffix(e *format.Entry) string {
 	switch e.Type {
+	case format.TypeFile:
+		if e.Unproven != nil {
+			return "  " + a.say("ls.unproven")
+		}
 	case format.TypeDir:
 		return "/"
 	case format.TypeSymlink:

@@ -145,7 +145,7 @@ func (a *app) mistakes(list config.Errors) string {
 
 // wrongUse are the errors that say that the command or the configuration can't
 // be meant like this.
-var wrongUse = []hint.Code{"usage", config.CodeBad, config.CodeMissing, providers.HintBadRemote, "ambiguous_latest",
+var wrongUse = []hint.Code{"usage", "bad_category", config.CodeBad, config.CodeMissing, providers.HintBadRemote, "ambiguous_latest",
 	repo.CodeNoSnapshot, "no_such_path", "no_such_source", "demo_dir", "target_inside_source", "target_inside_remote",
 	"remote_inside_source", "recovery_inside", "remote_not_empty", "exists"}
 

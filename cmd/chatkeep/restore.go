@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/chatkeep/chatkeep/config"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/snapshot"
@@ -18,6 +19,7 @@ type restoreFlags struct {
 	categories []string
 	include    []string
 	overwrite  bool
+	unproven   bool
 }
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -32,6 +34,7 @@ func (a *app) restoreCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&f.categories, "category", nil, a.say("flag.category"))
 	c.Flags().StringArrayVar(&f.include, "include", nil, a.say("flag.include"))
 	c.Flags().BoolVar(&f.overwrite, "overwrite", false, a.say("flag.overwrite"))
+	c.Flags().BoolVar(&f.unproven, "unproven", false, a.say("flag.unproven"))
 	return c
 }
 
@@ -40,17 +43,25 @@ type failureJSON struct {
 	Reason string `json:"reason"`
 }
 
+// unprovenJSON names a database whose newest content was never proven to be of
+// one moment, and which content was restored: the last proven one or that.
+type unprovenJSON struct {
+	Path     string `json:"path"`
+	Restored string `json:"restored"` // proven, unproven
+}
+
 type restoreJSON struct {
-	Snapshot   string        `json:"snapshot"`
-	Device     string        `json:"device"`
-	Sequence   uint64        `json:"sequence"`
-	Time       string        `json:"time"`
-	Files      uint64        `json:"files"`
-	Bytes      uint64        `json:"bytes"`
-	Downloaded uint64        `json:"downloaded"`
-	Seconds    float64       `json:"seconds"`
-	Failed     []failureJSON `json:"failed"`
-	Alarms     []alarm       `json:"alarms"`
+	Snapshot   string         `json:"snapshot"`
+	Device     string         `json:"device"`
+	Sequence   uint64         `json:"sequence"`
+	Time       string         `json:"time"`
+	Files      uint64         `json:"files"`
+	Bytes      uint64         `json:"bytes"`
+	Downloaded uint64         `json:"downloaded"`
+	Seconds    float64        `json:"seconds"`
+	Failed     []failureJSON  `json:"failed"`
+	Unproven   []unprovenJSON `json:"unproven"`
+	Alarms     []alarm        `json:"alarms"`
 }
 
 // restore brings a snapshot back.
@@ -58,7 +69,12 @@ func (a *app) restore(ctx context.Context, spec string, f restoreFlags) error {
 	if f.to == "" {
 		return usageError(errors.New(a.say("usage.missing", "name", "--to")))
 	}
-	if err := a.checkTarget(f.to); err != nil {
+	for _, c := range f.categories {
+		if _, err := config.ParseCategory(c); err != nil {
+			return err
+		}
+	}
+	if err := a.checkTarget(ctx, f.to); err != nil {
 		return err
 	}
 	o, err := a.open(ctx, f.place)
@@ -77,7 +93,7 @@ func (a *app) restore(ctx context.Context, spec string, f restoreFlags) error {
 	a.note("restore.from", "device", printable(o.DeviceName(s.Device)), "seq", s.Seq, "time", clock(s.Time))
 	bar := a.progress("progress.restore")
 	out, err := snapshot.Restore(ctx, o.Repo, s, snapshot.RestoreOptions{
-		To: f.to, Categories: f.categories, Include: f.include, Overwrite: f.overwrite, Progress: bar.tell()})
+		To: f.to, Categories: f.categories, Include: f.include, Overwrite: f.overwrite, Unproven: f.unproven, Progress: bar.tell()})
 	bar.end()
 	if err != nil {
 		return err
@@ -87,7 +103,7 @@ func (a *app) restore(ctx context.Context, spec string, f restoreFlags) error {
 
 func (a *app) tellRestore(o *opened, s *repo.Snapshot, out *snapshot.Restored, to string) error {
 	d := restoreJSON{Snapshot: s.Name.Digest.String(), Device: o.DeviceName(s.Device), Sequence: s.Seq, Time: stamp(s.Time),
-		Files: out.Files, Bytes: out.Bytes, Downloaded: out.Downloaded, Seconds: out.Seconds, Failed: []failureJSON{}}
+		Files: out.Files, Bytes: out.Bytes, Downloaded: out.Downloaded, Seconds: out.Seconds, Failed: []failureJSON{}, Unproven: []unprovenJSON{}}
 	for _, x := range out.Failed {
 		d.Failed = append(d.Failed, failureJSON{escape(x.Path), x.Reason})
 		code := exitRemarks
@@ -96,6 +112,16 @@ func (a *app) tellRestore(o *opened, s *repo.Snapshot, out *snapshot.Restored, t
 		}
 		a.raise(code)
 		a.note("restore.failed", "path", printable(x.Path), "reason", a.say("reason."+x.Reason), "cause", printable(fmt.Sprint(x.Err)))
+	}
+	for _, x := range out.Older {
+		d.Unproven = append(d.Unproven, unprovenJSON{escape(x), "proven"})
+		a.raise(exitRemarks)
+		a.note("restore.older", "path", printable(x))
+	}
+	for _, x := range out.Torn {
+		d.Unproven = append(d.Unproven, unprovenJSON{escape(x), "unproven"})
+		a.raise(exitRemarks)
+		a.note("restore.torn", "path", printable(x))
 	}
 	a.tell("restore.done", "files", count(out.Files), "bytes", size(out.Bytes), "downloaded", size(out.Downloaded), "seconds", seconds(out.Seconds), "to", to)
 	if len(out.Failed) > 0 {
@@ -107,14 +133,18 @@ func (a *app) tellRestore(o *opened, s *repo.Snapshot, out *snapshot.Restored, t
 
 // checkTarget refuses to restore into a folder that is backed up. Without a
 // configuration there is none.
-func (a *app) checkTarget(to string) error {
+func (a *app) checkTarget(ctx context.Context, to string) error {
 	cfg, err := a.loadConfig()
 	if err != nil {
 		return nil // restoring needs no configuration, not even a valid one
 	}
-	for _, s := range cfg.Sources {
-		if inside(to, s.Folder) {
-			return hint.New("target_inside_source", fmt.Errorf("restore to %s: it lies in the source %s", to, s.Name))
+	list, err := accounts(ctx, cfg)
+	if err != nil {
+		return nil // likewise
+	}
+	for _, acc := range list {
+		if inside(to, acc.Root()) {
+			return hint.New("target_inside_source", fmt.Errorf("restore to %s: it lies in the source %s", to, acc.Name()))
 		}
 	}
 	return nil

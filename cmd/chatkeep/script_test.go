@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 //	one GLOB NAME     the path of the one file goes into an environment variable
 //	same A B          two trees are identical, times and modes too
 //	fifo NAME         makes a named pipe
+//	database NAME N   makes a made-up database of N KiB, its folder if needed
+//	messages NAME N   lets N pages of it change, in its log
+//	messagesOf A B    two databases hold the same, in their logs or not
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -45,6 +48,7 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "flip": flip, "cut": cut, "drop": drop, "one": one, "same": same, "fifo": fifo,
+			"database": database, "messages": messages, "messagesOf": messagesOf,
 		},
 	})
 }
@@ -109,6 +113,33 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 	if neg == (len(diffs) == 0) {
 		ts.Fatalf("differences: %s", strings.Join(diffs, "; "))
 	}
+}
+
+func database(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+	ts.Check(madeup.Database(path, int64(number(ts, args[1]))<<10, 1, true))
+}
+
+func messages(ts *testscript.TestScript, _ bool, args []string) {
+	n := number(ts, args[1])
+	ts.Check(madeup.Mutate(ts.MkAbs(args[0]), madeup.Mutation{Pages: n, Appended: 1, Seed: uint64(n), WAL: true}))
+}
+
+func messagesOf(ts *testscript.TestScript, neg bool, args []string) {
+	a, err := madeup.StateOf(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b, err := madeup.StateOf(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if neg != (a != b) {
+		ts.Fatalf("the same: %v", a == b)
+	}
+}
+
+func number(ts *testscript.TestScript, s string) int {
+	n, err := strconv.Atoi(s)
+	ts.Check(err)
+	return n
 }
 
 func fifo(ts *testscript.TestScript, _ bool, args []string) {

@@ -20,7 +20,6 @@ import (
 	"github.com/chatkeep/chatkeep/providers/cloud"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/sources"
-	"github.com/chatkeep/chatkeep/sources/folder"
 )
 
 // place says where a command finds the repository and its key.
@@ -161,46 +160,37 @@ func readIdentity(path string) (*crypto.Identity, error) {
 	return nil, hint.New("bad_key", fmt.Errorf("read key %s: it is empty", path), "path", path)
 }
 
-// accounts turns the configured sources into what Take wants.
-func accounts(ctx context.Context, cfg *config.Config, only []string) ([]sources.Account, error) {
+// accounts turns the configured sources into what Take wants. A source whose
+// accounts are not there is in the list too, so that a backup names it.
+func accounts(ctx context.Context, cfg *config.Config) ([]sources.Account, error) {
+	entries, err := configured(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
 	var list []sources.Account
-	for i, s := range cfg.Sources {
-		if len(only) > 0 && !contains(only, s.Name) {
-			continue
-		}
-		src, err := folder.New(folder.Options{Name: s.Name, Root: s.Folder, Include: s.Include, Exclude: s.Exclude, MaxFileSize: int64(s.MaxFileSize)})
-		if err != nil {
-			return nil, hint.New(config.CodeBad, cfg.At(fmt.Sprintf("sources[%d]", i), err))
-		}
-		found, err := src.Accounts(ctx)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, found...)
+	for _, e := range entries {
+		list = append(list, e.expected()...)
 	}
-	return list, unknownSource(cfg, only)
+	return list, nil
 }
 
-func unknownSource(cfg *config.Config, only []string) error {
-	for _, name := range only {
-		known := false
-		for _, s := range cfg.Sources {
-			known = known || s.Name == name
+// namedAccounts returns the names of the accounts that names stand for: each is
+// an account's or a source's.
+func namedAccounts(entries []entry, names []string) (found []string, err error) {
+	for _, name := range names {
+		n := len(found)
+		for _, e := range entries {
+			for _, acc := range e.expected() {
+				if name == e.name || name == e.source.Name || name == acc.Name() {
+					found = append(found, acc.Name())
+				}
+			}
 		}
-		if !known {
-			return hint.New("no_such_source", fmt.Errorf("back up %s: no source of that name", name), "source", name)
-		}
-	}
-	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
+		if len(found) == n {
+			return nil, hint.New("no_such_source", fmt.Errorf("back up %s: no source of that name", name), "source", name)
 		}
 	}
-	return false
+	return found, nil
 }
 
 // checkPlaces refuses a remote that lies inside a source: the backup would

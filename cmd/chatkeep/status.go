@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/repo"
+	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/snapshot"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var age time.Duration
+	c := &cobra.Command{
+		Use: "status", Short: a.say("cmd.status"), Args: a.atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error { return a.status(c.Context(), age) },
+	}
+	c.Flags().DurationVar(&age, "max-age", 0, a.say("flag.max_age"))
+	return c
+}
+
+type lastJSON struct {
+	Backup string `json:"backup,omitempty"`
+}
+
+type problemJSON struct {
+	Code string `json:"code"`
+	Path string `json:"path,omitempty"`
+	Text string `json:"text"`
+	Hint string `json:"hint"`
+}
+
+type statusJSON struct {
+	Device          string        `json:"device"`
+	BackedUpThrough string        `json:"backed_up_through"`
+	Partial         bool          `json:"partial"`
+	Last            lastJSON      `json:"last"`
+	Problems        []problemJSON `json:"problems"`
+}
+
+// status says whether this device's chats are safe.
+func (a *app) status(ctx context.Context, maxAge time.Duration) error {
+	o, err := a.open(ctx, place{})
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	device := o.Device()
+	if device == nil {
+		return hint.New("not_member", errors.New("status: this device is not in the repository"))
+	}
+	s, err := o.Head(ctx, device.ID)
+	if err != nil {
+		return err
+	}
+	d := statusJSON{Device: device.Name, Problems: []problemJSON{}}
+	if s == nil {
+		a.tell("status.never")
+		a.raise(exitFailed)
+	} else if err := a.tellStatus(ctx, o, s, &d); err != nil {
+		return err
+	}
+	if maxAge > 0 && s != nil && time.Since(time.Unix(0, s.Time)) > maxAge {
+		a.raise(exitFailed)
+	}
+	for _, x := range a.alarms(o.Alarms()) {
+		d.Problems = append(d.Problems, problemJSON{x.Code, x.Object, x.Text, x.Hint})
+	}
+	return a.document(d)
+}
+
+func (a *app) tellStatus(ctx context.Context, o *opened, s *repo.Snapshot, d *statusJSON) error {
+	d.BackedUpThrough, d.Last.Backup, d.Partial = stamp(s.Time), stamp(s.Finished), s.Partial
+	a.tell("status.through", "time", clock(s.Time))
+	if s.Partial {
+		a.tell("status.partial")
+	}
+	root, err := o.RootOf(ctx, s)
+	if err != nil {
+		return err
+	}
+	if root == nil && s.Counts.Flagged+s.Counts.Skipped > 0 {
+		a.tell("status.unnamed", "count", s.Counts.Flagged+s.Counts.Skipped)
+		a.raise(exitRemarks)
+		return nil
+	}
+	if root == nil {
+		return nil
+	}
+	for _, m := range append(root.Flagged, root.Skipped...) {
+		a.problem(d, m)
+	}
+	return nil
+}
+
+// problem tells one remark of the newest snapshot.
+func (a *app) problem(d *statusJSON, m format.Remark) {
+	p := problemJSON{Code: m.Reason, Path: escape(m.Source + "/" + m.Path), Text: a.say("reason." + m.Reason)}
+	switch m.Reason {
+	case snapshot.ReasonShrunk, snapshot.ReasonShrunkCategory:
+		p.Hint = a.say("status.shrunk")
+	}
+	d.Problems = append(d.Problems, p)
+	a.raise(exitRemarks)
+	a.detail("status.problem", "path", printable(m.Source+"/"+m.Path), "text", p.Text)
+	if p.Hint != "" {
+		a.detail("prefix.hint", "text", p.Hint)
+	}
+}
+
+// shrunkIn lists what a snapshot flags as shrunk, as far as this device can
+// read it.
+func (a *app) shrunkIn(ctx context.Context, o *opened, s *repo.Snapshot) (list []format.Remark, err error) {
+	root, err := o.RootOf(ctx, s)
+	if root == nil || err != nil {
+		return nil, err
+	}
+	for _, m := range root.Flagged {
+		if m.Reason == snapshot.ReasonShrunk || m.Reason == snapshot.ReasonShrunkCategory {
+			list = append(list, m)
+		}
+	}
+	return list, nil
+}
