@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
-
-	"github.com/chatkeep/chatkeep/internal/hint"
 )
 
 func (a *app) confirmShrinkCommand() *cobra.Command {
@@ -24,19 +21,11 @@ type confirmJSON struct {
 
 // confirmShrink states that what shrank was meant to.
 func (a *app) confirmShrink(ctx context.Context) error {
-	o, err := a.open(ctx, place{})
+	o, s, err := a.openOwn(ctx)
 	if err != nil {
 		return err
 	}
 	defer o.Close()
-	device := o.Device()
-	if device == nil {
-		return hint.New("not_member", errors.New("confirm: this device is not in the repository"))
-	}
-	s, err := o.Head(ctx, device.ID)
-	if err != nil {
-		return err
-	}
 	d := confirmJSON{Confirmed: []remark{}}
 	if s != nil && s.ShrunkAt > 0 {
 		shrunk, err := a.shrunkIn(ctx, o, s)

@@ -44,20 +44,12 @@ type statusJSON struct {
 
 // status says whether this device's chats are safe.
 func (a *app) status(ctx context.Context, maxAge time.Duration) error {
-	o, err := a.open(ctx, place{})
+	o, s, err := a.openOwn(ctx)
 	if err != nil {
 		return err
 	}
 	defer o.Close()
-	device := o.Device()
-	if device == nil {
-		return hint.New("not_member", errors.New("status: this device is not in the repository"))
-	}
-	s, err := o.Head(ctx, device.ID)
-	if err != nil {
-		return err
-	}
-	d := statusJSON{Device: device.Name, Problems: []problemJSON{}}
+	d := statusJSON{Device: o.Device().Name, Problems: []problemJSON{}}
 	if s == nil {
 		a.tell("status.never")
 		a.raise(exitFailed)
@@ -71,6 +63,25 @@ func (a *app) status(ctx context.Context, maxAge time.Duration) error {
 		d.Problems = append(d.Problems, problemJSON{x.Code, x.Object, x.Text, x.Hint})
 	}
 	return a.document(d)
+}
+
+// openOwn opens the repository as this device, with its newest snapshot, nil if
+// it has none.
+func (a *app) openOwn(ctx context.Context) (*opened, *repo.Snapshot, error) {
+	o, err := a.open(ctx, place{})
+	if err != nil {
+		return nil, nil, err
+	}
+	device := o.Device()
+	if device == nil {
+		err := hint.New("not_member", errors.New("look: this device is not in the repository"))
+		return nil, nil, errors.Join(err, o.Close())
+	}
+	s, err := o.Head(ctx, device.ID)
+	if err != nil {
+		return nil, nil, errors.Join(err, o.Close())
+	}
+	return o, s, nil
 }
 
 func (a *app) tellStatus(ctx context.Context, o *opened, s *repo.Snapshot, d *statusJSON) error {
