@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/chatkeep/chatkeep/internal/needs"
 )
@@ -65,7 +66,7 @@ func locked(t *testing.T, s scenario) {
 	}
 	r.stop()
 	r.unharmed()
-	t.Logf("%+v; %d transactions, %d openings", n, r.count(committed), r.count(openings))
+	t.Logf("%+v; %d transactions, %d openings, slowest %v", n, r.count(committed), r.count(openings), time.Duration(r.count(slowest)))
 	if n.refused > 0 || n.locked == 0 {
 		t.Errorf("%d copies not proven, %d under locks", n.refused, n.locked)
 	}
@@ -136,7 +137,7 @@ func TestAppStart(t *testing.T) {
 	<-done
 	r.stop()
 	r.unharmed()
-	t.Logf("%d copies under locks, %d openings", made, r.count(openings))
+	t.Logf("%d copies under locks, %d openings, slowest %v", made, r.count(openings), time.Duration(r.count(slowest)))
 	if made == 0 {
 		t.Error("no copy under locks")
 	}

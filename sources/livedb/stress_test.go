@@ -52,7 +52,10 @@ var scenarios = []scenario{
 
 // copies is how many copies a scenario makes.
 func copies() int {
-	if os.Getenv("CHATKEEP_TEST") == "all" {
+	switch {
+	case raced:
+		return 8
+	case os.Getenv("CHATKEEP_TEST") == "all":
 		return 40
 	}
 	return 12
