@@ -38,10 +38,7 @@ func (l *liveChats) begin(chats string) (err error) {
 	go func() { done <- l.writer.Run(ctx, demoPause) }()
 	l.stop = func() error {
 		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			return err
-		}
-		return nil
+		return <-done
 	}
 	return nil
 }

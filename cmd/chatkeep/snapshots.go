@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 )
 
@@ -48,7 +49,7 @@ func (a *app) snapshots(ctx context.Context, p place) error {
 	for _, s := range list {
 		d := snapshotJSON{s.Name.Digest.String(), o.DeviceName(s.Device), s.Seq, stamp(s.Time), s.Counts.Files, s.Counts.Bytes, s.Partial, s.Counts.Flagged, s.Counts.Skipped}
 		doc = append(doc, d)
-		rows = append(rows, []string{fmt.Sprintf("%s/%d", printable(d.Device), s.Seq), clock(s.Time), count(d.Files), size(d.Bytes), count(d.Flagged + d.Skipped)})
+		rows = append(rows, []string{fmt.Sprintf("%s/%d", printable(d.Device), s.Seq), clock(s.Time), count(d.Files), size(d.Bytes), a.remarksOf(s)})
 	}
 	if len(list) > 0 {
 		a.table(rows)
@@ -58,4 +59,13 @@ func (a *app) snapshots(ctx context.Context, p place) error {
 	}
 	a.alarms(o.Alarms())
 	return a.document(doc)
+}
+
+// remarksOf says in a word or two what is special about a snapshot.
+func (a *app) remarksOf(s *repo.Snapshot) string {
+	list := []string{count(s.Counts.Flagged + s.Counts.Skipped)}
+	if s.Partial {
+		list = append(list, a.say("snapshots.partial"))
+	}
+	return strings.Join(list, ", ")
 }
