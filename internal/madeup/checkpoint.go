@@ -34,7 +34,7 @@ func (w *Writer) Checkpoint(mode Mode) error {
 		}
 		return locked(w.shm, exclusive, lockWrite, 1, func() error { return w.startOver(mode) })
 	})
-	return w.counted(err)
+	return w.named(err)
 }
 
 // startOver moves everything and makes sure that nobody looks at the log.

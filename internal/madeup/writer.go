@@ -152,11 +152,15 @@ func (w *Writer) Step() error {
 	return w.counted(err)
 }
 
-// counted notes that a lock was in the way.
+// counted notes that a lock was in the way of a transaction.
 func (w *Writer) counted(err error) error {
 	if errors.Is(err, ErrBusy) {
 		w.busy++
 	}
+	return w.named(err)
+}
+
+func (w *Writer) named(err error) error {
 	if err != nil {
 		return fmt.Errorf("write database %s: %w", w.path, err)
 	}
@@ -203,7 +207,8 @@ func (w *Writer) Committed() int {
 	return len(w.states) - 1
 }
 
-// Busy returns how often somebody else's lock was in the way.
+// Busy returns how often somebody else's lock was in the way of a transaction.
+// Checkpoints that somebody else's put off don't count: an app tries again.
 func (w *Writer) Busy() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
