@@ -68,7 +68,7 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 		err = checkPlaces(remote, list)
 	}
 	if err == nil {
-		err = checkBeginning(remote, list, f.recovery)
+		err = checkBeginning(ctx, remote, list, f.recovery)
 	}
 	if err != nil {
 		return err
@@ -94,14 +94,14 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 // checkBeginning refuses what would only show its trouble later: a source that
 // is not there, a recovery key beside the backups it opens, and a remote in a
 // folder that is used for something else.
-func checkBeginning(remote providers.Remote, list []sources.Account, recovery string) error {
+func checkBeginning(ctx context.Context, remote providers.Remote, list []sources.Account, recovery string) error {
 	for _, acc := range list {
-		info, err := os.Stat(acc.Root())
+		view, err := acc.View(ctx)
 		if err != nil {
-			return hint.New("source_vanished", fmt.Errorf("look for %s: %w", acc.Root(), err), "source", acc.Name())
+			return err
 		}
-		if !info.IsDir() {
-			return hint.New("source_not_folder", fmt.Errorf("look for %s: it is no folder", acc.Root()), "source", acc.Name())
+		if err := view.Close(); err != nil {
+			return err
 		}
 	}
 	local := remote.Traits().LocalPath

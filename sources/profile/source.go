@@ -3,7 +3,6 @@ package profile
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -224,5 +223,5 @@ func (n none) Kind() string { return n.s.opt.Profiles[0].App }
 func (n none) Root() string { return filepath.Join(n.s.opt.Host.Home, n.s.opt.Profiles[0].Name) }
 
 func (n none) View(context.Context) (sources.View, error) {
-	return nil, hint.New("no_accounts", fmt.Errorf("find accounts of %s: %w", n.Kind(), errors.Join(sources.ErrVanished, fs.ErrNotExist)), "source", n.Name())
+	return nil, hint.New("no_accounts", fmt.Errorf("find accounts of %s: %w: %w", n.Kind(), sources.ErrVanished, fs.ErrNotExist), "source", n.Name())
 }
