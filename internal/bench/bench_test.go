@@ -14,11 +14,11 @@ import (
 func TestMedians(t *testing.T) {
 	k := key{rowFirst, "chatkeep"}
 	r := results{cells: map[key][]usage{k: {
-		{CPU: 3 * time.Second, Wall: time.Second, Peak: 10, Stored: 5, Objects: 3},
-		{CPU: 1 * time.Second, Wall: 9 * time.Second, Peak: 30, Stored: 5, Objects: 1, Exit: 3},
-		{CPU: 2 * time.Second, Wall: 5 * time.Second, Peak: 20, Stored: 6, Objects: 2},
+		{CPU: 3 * time.Second, Wall: time.Second, Peak: 10, Stored: 5, Objects: 3, Read: 7},
+		{CPU: 1 * time.Second, Wall: 9 * time.Second, Peak: 30, Stored: 5, Objects: 1, Read: 9, Exit: 3},
+		{CPU: 2 * time.Second, Wall: 5 * time.Second, Peak: 20, Stored: 6, Objects: 2, Read: 8},
 	}}}
-	want := usage{CPU: 2 * time.Second, Wall: 5 * time.Second, Peak: 20, Stored: 5, Objects: 2, Exit: 3}
+	want := usage{CPU: 2 * time.Second, Wall: 5 * time.Second, Peak: 20, Stored: 5, Objects: 2, Read: 8, Exit: 3}
 	if got := r.medians()[k]; got != want {
 		t.Errorf("medians = %+v", got)
 	}
@@ -40,22 +40,22 @@ func TestSize(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	cells := map[key]usage{
-		{rowFirst, "chatkeep"}: {CPU: 10 * time.Second, Wall: 5 * time.Second, Peak: 80e6, Stored: 40e6, Objects: 57},
+		{rowFirst, "chatkeep"}: {CPU: 10 * time.Second, Wall: 5 * time.Second, Peak: 80e6, Stored: 40e6, Objects: 57, Read: 41e6},
 		{rowFirst, "borg"}:     {CPU: 20 * time.Second, Wall: 21 * time.Second, Peak: 90e6, Stored: 50e6, Objects: 12, Exit: 1},
 		{rowWalk, "find"}:      {CPU: 300 * time.Millisecond},
 	}
 	var b strings.Builder
-	table(&b, cells, []string{"chatkeep", "restic", "borg", "find"})
+	table(&b, cells, rows, []string{"chatkeep", "restic", "borg", "find"})
 	var got []string
 	for l := range strings.Lines(b.String()) {
 		got = append(got, strings.Join(strings.Fields(l), " "))
 	}
 	want := []string{
-		"| step | program | CPU s | wall s | peak | stored | objects | exit | CPU, ours ÷ its | stored, ours ÷ its |",
-		"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-		"| first backup | chatkeep | 10.00 | 5.00 | 80.0 MB | 40.0 MB | 57 | 0 | | |",
-		"| first backup | borg | 20.00 | 21.00 | 90.0 MB | 50.0 MB | 12 | 1 | 0.50 | 0.80 |",
-		"| walk the tree | find | 0.30 | 0.00 | 0 B | | | 0 | | |",
+		"| step | program | CPU s | wall s | peak | stored | objects | read | exit | CPU, ours ÷ its | stored, ours ÷ its |",
+		"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+		"| first backup | chatkeep | 10.00 | 5.00 | 80.0 MB | 40.0 MB | 57 | 41.0 MB | 0 | | |",
+		"| first backup | borg | 20.00 | 21.00 | 90.0 MB | 50.0 MB | 12 | | 1 | 0.50 | 0.80 |",
+		"| walk the tree | find | 0.30 | 0.00 | 0 B | | | | 0 | | |",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("table:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -73,7 +73,7 @@ func TestTargets(t *testing.T) {
 	}}
 	verdicts := func(full bool) string {
 		var b strings.Builder
-		targets(&b, r, full)
+		targets(&b, r.targets(), full)
 		return b.String()
 	}
 	for _, want := range []string{

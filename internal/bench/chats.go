@@ -2,15 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
-
-	"github.com/shirou/gopsutil/v4/disk"
+	"slices"
 
 	"github.com/chatkeep/chatkeep/internal/madeup"
 )
@@ -41,6 +39,7 @@ func chats(preset string, scale float64) (madeup.Options, error) {
 	o.Daily.Files = int(scaled(int64(o.Daily.Files)))
 	o.Daily.Bytes = scaled(o.Daily.Bytes)
 	o.Days = []madeup.Daily{o.Daily, hour}
+	o.Settled = true // so that all programs keep the same
 	return o, nil
 }
 
@@ -51,15 +50,56 @@ func (o *options) changeChats() error {
 	var err error
 	switch o.step {
 	case stepMake:
-		s, err = madeup.Generate(o.chatsDir(), o.chats)
+		s, err = o.makeChats()
 	case stepDay:
-		s, err = madeup.Grow(o.chatsDir(), o.chats, 1)
+		s, err = o.grow(1, true)
 	case stepHour:
-		s, err = madeup.Grow(o.chatsDir(), o.chats, 2)
+		s, err = o.grow(2, false)
 	}
 	if err != nil {
 		return err
 	}
+	return o.tell(s)
+}
+
+// makeChats makes the chats as they lie there while the app is open: every
+// database of an account has something in its log.
+func (o *options) makeChats() (madeup.Summary, error) {
+	s, err := madeup.Generate(o.chatsDir(), o.chats)
+	if err != nil || !o.isAccount() {
+		return s, err
+	}
+	for _, name := range o.chats.Databases() {
+		if err := madeup.Mutate(o.inChats(name), lastWords); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// grow lets a day pass. An account's messages go into the logs of its
+// databases; those of a whole day are moved from there, as an engine does with
+// every thousand pages.
+func (o *options) grow(day int, moved bool) (madeup.Summary, error) {
+	if !o.isAccount() {
+		return madeup.Grow(o.chatsDir(), o.chats, day)
+	}
+	silent := o.chats
+	silent.Days = slices.Clone(silent.Days)
+	for i := range silent.Days {
+		silent.Days[i].Messages = 0
+	}
+	s, err := madeup.Grow(o.chatsDir(), silent, day)
+	if err != nil {
+		return s, err
+	}
+	talk, err := madeup.Talk(o.chatsDir(), o.chats, o.chats.Days[day-1].Messages, uint64(day), moved)
+	s.Rewritten += talk.Rewritten
+	return s, err
+}
+
+// tell leaves behind what a step did.
+func (o *options) tell(s madeup.Summary) error {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -67,7 +107,10 @@ func (o *options) changeChats() error {
 	return os.WriteFile(o.summaryFile(o.step), b, 0o600)
 }
 
-func (o *options) chatsDir() string               { return o.path("chats") }
+func (o *options) chatsDir() string { return o.path("chats") }
+func (o *options) inChats(slashPath string) string {
+	return o.path("chats", filepath.FromSlash(slashPath))
+}
 func (o *options) summaryFile(step string) string { return o.path(step + ".json") }
 
 // summary reads what a child did to the chats.
@@ -77,84 +120,6 @@ func (o *options) summary(step string) (s madeup.Summary, err error) {
 		err = json.Unmarshal(b, &s)
 	}
 	return s, err
-}
-
-// makeRoom makes the folder to work in, and makes sure that all of it fits.
-func (o *options) makeRoom() (remove func() error, err error) {
-	if o.dir == "" {
-		o.dir, err = os.MkdirTemp("", "chatkeep-bench-")
-	} else {
-		o.dir, err = emptyDir(o.dir)
-	}
-	if err != nil {
-		return nil, err
-	}
-	remove = func() error {
-		if o.keep {
-			return nil
-		}
-		return removeAll(o.dir)
-	}
-	if err := o.checkSpace(); err != nil {
-		return nil, errors.Join(err, remove())
-	}
-	return remove, nil
-}
-
-func (o *options) checkSpace() error {
-	usage, err := disk.Usage(o.dir)
-	if err != nil {
-		return fmt.Errorf("ask for free space: %w", err)
-	}
-	need := o.need()
-	if usage.Free < need {
-		return fmt.Errorf("work in %s: about %s are needed, %s are free; use --dir or a smaller --scale",
-			o.dir, size(int64(need)), size(int64(usage.Free)))
-	}
-	return nil
-}
-
-// need is about how many bytes a run takes on the disk: the chats, the
-// repositories, and what is restored as these go.
-func (o *options) need() uint64 {
-	trees := uint64(5)
-	switch {
-	case o.profile != "":
-		trees = 3
-	case o.keep:
-		trees = 8
-	}
-	chats := uint64(max(o.chats.Bytes, 100e6))
-	return trees*chats + chats/10 + 500e6
-}
-
-func emptyDir(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	list, err := os.ReadDir(dir)
-	if err == nil && len(list) > 0 {
-		err = fmt.Errorf("folder %s is not empty", dir)
-	}
-	return dir, err
-}
-
-// removeAll removes a tree, folders that nobody may write among it.
-func removeAll(dir string) error {
-	if os.RemoveAll(dir) == nil {
-		return nil
-	}
-	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			return os.Chmod(p, 0o700)
-		}
-		return nil
-	})
-	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // plain is a path that no program's patterns take for anything but itself.

@@ -4,6 +4,7 @@
 //	go run ./internal/bench                      4 GB, 39,000 files, one round
 //	go run ./internal/bench --scale 0.05         a twentieth of that
 //	go run ./internal/bench --rounds 3           medians of three
+//	go run ./internal/bench --databases          a database by itself, and what happens to it
 //	go run ./internal/bench --profile DIR        chatkeep alone, in-process, with profiles in DIR
 //
 // Every program does the same steps on the same tree, one at a time. What
@@ -12,10 +13,18 @@
 // cache, so everything is read from memory. Programs that are not there are
 // left out, and said.
 //
+// The chats are an account of WeChat 4 whose app is open. chatkeep backs them
+// up as that, its peers as a folder. So that all of them keep the same, the
+// account has nothing that chatkeep leaves out by itself.
+//
 // The files are:
 //
 //	main.go      flags, and what they lead to
-//	chats.go     the made-up chats, and room for them
+//	chats.go     the made-up chats, and what happens to them
+//	room.go      room for them on the disk
+//	source.go    the chats as chatkeep's source, and a restore of them
+//	databases.go one database, and what happens to it
+//	series.go    the steps of one database, in order
 //	measure.go   what one child process cost, what one folder holds
 //	programs.go  chatkeep and its peers: how each does a step
 //	rounds.go    the steps, in order
@@ -51,6 +60,9 @@ type options struct {
 	step     string // this process is the child that does one step
 	file     string // path of the one file, for a step
 	chats    madeup.Options
+
+	databases    bool // not the chats, but a database by itself
+	databaseSize sizeFlag
 }
 
 func main() {
@@ -82,11 +94,17 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if o.profile != "" {
 		return o.profileAll(ctx, out, log)
 	}
+	if err := o.build(ctx); err != nil {
+		return err
+	}
+	if o.databases {
+		return o.compareDatabases(ctx, out, log)
+	}
 	return o.compare(ctx, out, log)
 }
 
 func parse(args []string, log io.Writer) (*options, error) {
-	var o options
+	o := options{databaseSize: 1 << 30}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(log)
 	f.StringVar(&o.preset, "preset", "bench", "the `chats`: demo, tiny, small, medium or bench")
@@ -96,6 +114,8 @@ func parse(args []string, log io.Writer) (*options, error) {
 	f.BoolVar(&o.keep, "keep", false, "leave chats and repositories behind")
 	f.StringVar(&o.chatkeep, "chatkeep", "", "measure this `binary` instead of building one")
 	f.StringVar(&o.profile, "profile", "", "profile chatkeep in-process, and put the profiles into this `folder`")
+	f.BoolVar(&o.databases, "databases", false, "measure databases alone, without the rest of the chats")
+	f.Var(&o.databaseSize, "database-size", "make databases of `size`, such as 128MiB")
 	f.StringVar(&o.step, "step", "", "do one `step` only, inside of a run")
 	f.StringVar(&o.file, "file", "", "the one `path` a step restores")
 	if err := f.Parse(args); err != nil {
@@ -107,6 +127,9 @@ func parse(args []string, log io.Writer) (*options, error) {
 	if o.rounds < 1 || o.scale <= 0 {
 		return nil, errors.New("rounds and scale must be positive")
 	}
+	if o.databaseSize < minDatabase {
+		return nil, fmt.Errorf("a database needs %s", sizeFlag(minDatabase))
+	}
 	var err error
 	o.chats, err = chats(o.preset, o.scale)
 	return &o, err
@@ -114,7 +137,8 @@ func parse(args []string, log io.Writer) (*options, error) {
 
 // stepArgs are the arguments of a child that does one step of this run.
 func (o *options) stepArgs(step string) []string {
-	return []string{"--preset", o.preset, "--scale", fmt.Sprint(o.scale), "--dir", o.dir, "--profile", o.profile, "--file", o.file, "--step", step}
+	return []string{"--preset", o.preset, "--scale", fmt.Sprint(o.scale), "--dir", o.dir, "--profile", o.profile, "--file", o.file,
+		fmt.Sprintf("--databases=%t", o.databases), "--database-size", o.databaseSize.String(), "--step", step}
 }
 
 // doStep does what the step's name says.
@@ -122,6 +146,10 @@ func (o *options) doStep(ctx context.Context) error {
 	switch o.step {
 	case stepMake, stepDay, stepHour:
 		return o.changeChats()
+	case stepEncrypted, stepPlain, stepMany, stepManyMoved, stepFew, stepMove, stepVacuum:
+		return o.changeDatabase()
+	case stepSameAgain:
+		return o.compareRestored(o.path("restored", "chatkeep"))
 	}
 	return o.profileStep(ctx)
 }

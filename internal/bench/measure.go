@@ -20,6 +20,7 @@ type usage struct {
 	Peak    int64 // bytes of memory; 0 where the system doesn't tell
 	Stored  int64 // bytes the repository grew by
 	Objects int   // files the repository grew by
+	Read    int64 // bytes it read from its repository; 0 where it doesn't tell
 	Exit    int
 }
 
@@ -28,6 +29,9 @@ type command struct {
 	args []string
 	env  []string // besides ours
 	dir  string
+	// read finds in what it prints how much it read from its repository; nil:
+	// it doesn't tell.
+	read func(stdout []byte) (int64, error)
 }
 
 // measured runs a command to its end. A program that can't be started is an
@@ -35,8 +39,11 @@ type command struct {
 func measured(ctx context.Context, c command) (u usage, said string, err error) {
 	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
 	cmd.Env, cmd.Dir = append(os.Environ(), c.env...), c.dir
-	var stderr bytes.Buffer
+	var stdout, stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	if c.read != nil {
+		cmd.Stdout = &stdout
+	}
 	start := time.Now()
 	err = cmd.Run()
 	u.Wall = time.Since(start)
@@ -49,6 +56,11 @@ func measured(ctx context.Context, c command) (u usage, said string, err error) 
 	}
 	state := cmd.ProcessState
 	u.CPU, u.Peak, u.Exit = state.UserTime()+state.SystemTime(), peak(state), state.ExitCode()
+	if c.read != nil && u.Exit == 0 {
+		if u.Read, err = c.read(stdout.Bytes()); err != nil {
+			return u, "", err
+		}
+	}
 	return u, lastLines(stderr.String()), nil
 }
 

@@ -19,17 +19,19 @@ import (
 	"github.com/chatkeep/chatkeep/snapshot"
 	"github.com/chatkeep/chatkeep/sources"
 	"github.com/chatkeep/chatkeep/sources/folder"
+	"github.com/chatkeep/chatkeep/sources/profile"
 )
 
 // The steps of a profile run. Each is a process of its own, like a command, and
 // heeds GOGC and GOMEMLIMIT; cmd/chatkeep has stricter ones by default.
 const (
-	stepInit    = "init"
-	stepFirst   = "first"
-	stepSame    = "same"
-	stepGrown   = "grown"
-	stepRestore = "restore"
-	stepOne     = "one"
+	stepInit     = "init"
+	stepFirst    = "first"
+	stepSame     = "same"
+	stepGrown    = "grown"
+	stepCompared = "compared" // grown, and read whole
+	stepRestore  = "restore"
+	stepOne      = "one"
 )
 
 // profileAll runs chatkeep's steps one after the other and prints what each
@@ -43,13 +45,17 @@ func (o *options) profileAll(ctx context.Context, out, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(log, "bench: making up chats in", o.dir)
-	if err := o.runStep(ctx, stepMake, io.Discard); err != nil {
+	birth, steps := stepMake, []string{stepInit, stepFirst, stepSame, stepDay, stepGrown, stepRestore, stepOne}
+	if o.databases {
+		birth, steps = stepEncrypted, []string{stepInit, stepFirst, stepSame, stepMany, stepGrown, stepManyMoved, stepCompared, stepRestore}
+	}
+	if err := o.runStep(ctx, birth, io.Discard); err != nil {
 		return err
 	}
-	if o.file, err = oneFile(o.chatsDir()); err != nil {
+	if o.file, err = oneFile(o.inChats(o.account())); err != nil {
 		return err
 	}
-	for _, step := range []string{stepInit, stepFirst, stepSame, stepDay, stepGrown, stepRestore, stepOne} {
+	for _, step := range steps {
 		if err := o.runStep(ctx, step, out); err != nil {
 			return err
 		}
@@ -60,7 +66,7 @@ func (o *options) profileAll(ctx context.Context, out, log io.Writer) error {
 
 // runStep does one step in a child, and prints what it cost.
 func (o *options) runStep(ctx context.Context, step string, out io.Writer) error {
-	self, err := os.Executable()
+	c, err := o.child(step)
 	if err != nil {
 		return err
 	}
@@ -68,7 +74,7 @@ func (o *options) runStep(ctx context.Context, step string, out io.Writer) error
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	u, said, err := measured(ctx, command{args: append([]string{self}, o.stepArgs(step)...)})
+	u, said, err := measured(ctx, c)
 	if err == nil && u.Exit != 0 {
 		err = fmt.Errorf("step %s ended with %d: %s", step, u.Exit, said)
 	}
@@ -79,7 +85,7 @@ func (o *options) runStep(ctx context.Context, step string, out io.Writer) error
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
-	fmt.Fprintf(out, "%-8s %6.2f CPU s %7.1f s %7s peak %9s in %d objects\n", step,
+	fmt.Fprintf(out, "%-20s %6.2f CPU s %7.1f s %7s peak %9s in %d objects\n", step,
 		u.CPU.Seconds(), u.Wall.Seconds(), size(u.Peak), size(after.bytes-before.bytes), after.files-before.files)
 	return err
 }
@@ -88,7 +94,7 @@ func (o *options) runStep(ctx context.Context, step string, out io.Writer) error
 func (o *options) profileStep(ctx context.Context) error {
 	cloud.IgnoreSignals()
 	do, ok := map[string]func(context.Context) error{
-		stepInit: o.init, stepFirst: o.backup, stepSame: o.backup, stepGrown: o.backup,
+		stepInit: o.init, stepFirst: o.backup, stepSame: o.backup, stepGrown: o.backup, stepCompared: o.backup,
 		stepRestore: o.restoreAll, stepOne: o.restoreOne,
 	}[o.step]
 	if !ok {
@@ -171,15 +177,18 @@ func (o *options) backup(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := r.NewWriter(ctx, repo.WriterOptions{Client: "bench"})
-	if err != nil {
-		return err
-	}
-	_, err = snapshot.Take(ctx, w, accounts, snapshot.TakeOptions{})
-	return errors.Join(err, w.Close())
+	_, err = snapshot.Take(ctx, r, accounts, snapshot.TakeOptions{Writer: repo.WriterOptions{Client: "bench"}})
+	return err
 }
 
 func (o *options) accounts(ctx context.Context) ([]sources.Account, error) {
+	if o.isAccount() {
+		s, err := profile.New(profile.Options{Name: sourceName, Profiles: profile.Named(profile.Builtin(), "wechat"), Root: o.appRoot()})
+		if err != nil {
+			return nil, err
+		}
+		return s.Accounts(ctx)
+	}
 	s, err := folder.New(folder.Options{Name: sourceName, Root: o.chatsDir()})
 	if err != nil {
 		return nil, err
@@ -190,7 +199,7 @@ func (o *options) accounts(ctx context.Context) ([]sources.Account, error) {
 func (o *options) restoreAll(ctx context.Context) error { return o.restore(ctx) }
 
 func (o *options) restoreOne(ctx context.Context) error {
-	return o.restore(ctx, sourceName+"/"+o.file)
+	return o.restore(ctx, o.accountName()+"/"+o.file)
 }
 
 // restore brings the latest snapshot back with the recovery key alone.

@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 )
-
-// sourceName is what chatkeep calls the chats: the first folder of a restore.
-const sourceName = "chats"
 
 // program is one that makes backups, and how it does each step. Every command
 // is quiet and has the settings the program comes with.
@@ -19,10 +18,11 @@ type program struct {
 	version string
 	repo    string   // its repository, whose growth counts
 	caches  []string // what is removed before a cold start
+	merges  bool     // what it restores has logs merged into their databases
 	setup   []command
 	backup  func(n int) command // the n-th of a repository, from 1
 	restore func(to string) command
-	one     func(file, to string) command
+	one     func(file, to string) command // of the account
 	verify  command
 }
 
@@ -36,7 +36,7 @@ func (o *options) programs(ctx context.Context) (list []program, missing []strin
 	list = []program{ours}
 	for _, peer := range []struct {
 		name string
-		make func(path string) program
+		make func(binary string) program
 	}{{"restic", o.restic}, {"borg", o.borg}} {
 		path, err := exec.LookPath(peer.name)
 		if err != nil {
@@ -61,26 +61,28 @@ func version(ctx context.Context, path string) string {
 	return "unknown version"
 }
 
-// ours builds chatkeep as it is shipped.
+// build builds chatkeep as it is shipped, if there is no binary yet.
+func (o *options) build(ctx context.Context) (err error) {
+	if o.chatkeep != "" {
+		o.chatkeep, err = filepath.Abs(o.chatkeep)
+		return err
+	}
+	o.chatkeep = o.path("bin", "chatkeep")
+	build := command{args: []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", o.chatkeep, "github.com/chatkeep/chatkeep/cmd/chatkeep"}}
+	if err := must(ctx, build); err != nil {
+		return fmt.Errorf("build chatkeep: %w", err)
+	}
+	return nil
+}
+
 func (o *options) ours(ctx context.Context) (program, error) {
 	binary := o.chatkeep
-	if binary == "" {
-		binary = o.path("bin", "chatkeep")
-		build := command{args: []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/chatkeep/chatkeep/cmd/chatkeep"}}
-		if err := must(ctx, build); err != nil {
-			return program{}, fmt.Errorf("build chatkeep: %w", err)
-		}
-	}
-	binary, err := filepath.Abs(binary)
-	if err != nil {
-		return program{}, err
-	}
 	home := func(elem ...string) string { return o.path(append([]string{"chatkeep"}, elem...)...) }
 	if err := os.MkdirAll(home(), 0o700); err != nil {
 		return program{}, err
 	}
 	repo, key := home("repository"), home("recovery.txt")
-	yaml := fmt.Sprintf("device: bench\nsources:\n  - name: %s\n    folder: %q\nremote: {type: local, folder: %q}\n", sourceName, o.chatsDir(), repo)
+	yaml := fmt.Sprintf("device: bench\nsources: [%s]\nremote: {type: local, folder: %q}\n", o.sourceYAML(), repo)
 	if err := os.WriteFile(home("chatkeep.yaml"), []byte(yaml), 0o600); err != nil {
 		return program{}, err
 	}
@@ -90,24 +92,33 @@ func (o *options) ours(ctx context.Context) (program, error) {
 	bare := []string{"CHATKEEP_CONFIG=" + home("none.yaml"), "CHATKEEP_STATE=" + home("none"), "CHATKEEP_CACHE=" + home("nocache"), "CHATKEEP_LANG=en"}
 	restore := func(to string, more ...string) command {
 		args := []string{binary, "restore", "latest", "--remote", "local:" + repo, "--identity", key, "--to", to, "--json"}
-		return command{args: append(args, more...), env: bare}
+		return command{args: append(args, more...), env: bare, read: downloaded}
 	}
 	return program{
-		name: "chatkeep", version: version(ctx, binary), repo: repo, caches: []string{home("none"), home("nocache")},
+		name: "chatkeep", version: version(ctx, binary), repo: repo, merges: true, caches: []string{home("none"), home("nocache")},
 		setup:   []command{do("init", "--recovery", key, "--json")},
 		backup:  func(int) command { return do("backup", "--json") },
 		restore: func(to string) command { return restore(to) },
-		one:     func(file, to string) command { return restore(to, "--include", sourceName+"/"+file) },
+		one:     func(file, to string) command { return restore(to, "--include", o.accountName()+"/"+file) },
 		verify:  do("verify", "--json"),
 	}, nil
 }
 
+// downloaded is what a restore of chatkeep says it read.
+func downloaded(stdout []byte) (int64, error) {
+	var d struct{ Downloaded int64 }
+	if err := json.Unmarshal(stdout, &d); err != nil {
+		return 0, fmt.Errorf("read what a restore said: %w", err)
+	}
+	return d.Downloaded, nil
+}
+
 // restic compresses only in the second version of its repository.
-func (o *options) restic(path string) program {
+func (o *options) restic(binary string) program {
 	home := func(elem ...string) string { return o.path(append([]string{"restic"}, elem...)...) }
 	env := []string{"RESTIC_REPOSITORY=" + home("repository"), "RESTIC_PASSWORD=bench", "RESTIC_CACHE_DIR=" + home("cache")}
 	do := func(args ...string) command {
-		return command{args: append([]string{path, "--quiet"}, args...), env: env}
+		return command{args: append([]string{binary, "--quiet"}, args...), env: env}
 	}
 	chats := o.chatsDir()
 	return program{
@@ -116,19 +127,19 @@ func (o *options) restic(path string) program {
 		backup:  func(int) command { return do("backup", "--compression", "auto", chats) },
 		restore: func(to string) command { return do("restore", "latest", "--target", to) },
 		one: func(file, to string) command {
-			return do("--no-cache", "restore", "latest", "--target", to, "--include", filepath.Join(chats, filepath.FromSlash(file)))
+			return do("--no-cache", "restore", "latest", "--target", to, "--include", o.inChats(path.Join(o.account(), file)))
 		},
 		verify: do("check"),
 	}
 }
 
-func (o *options) borg(path string) program {
+func (o *options) borg(binary string) program {
 	home := func(elem ...string) string { return o.path(append([]string{"borg"}, elem...)...) }
 	repo := home("repository")
 	env := []string{"BORG_BASE_DIR=" + home("base"), "BORG_PASSPHRASE=bench", "BORG_RELOCATED_REPO_ACCESS_IS_OK=yes",
 		"BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes"}
 	do := func(dir string, args ...string) command {
-		return command{args: append([]string{path}, args...), env: env, dir: dir}
+		return command{args: append([]string{binary}, args...), env: env, dir: dir}
 	}
 	last := 0
 	archive := func() string { return fmt.Sprintf("%s::%d", repo, last) }
@@ -140,7 +151,7 @@ func (o *options) borg(path string) program {
 			return do(o.chatsDir(), "create", "--compression", "lz4", archive(), ".")
 		},
 		restore: func(to string) command { return do(to, "extract", archive()) },
-		one:     func(file, to string) command { return do(to, "extract", archive(), file) },
+		one:     func(file, to string) command { return do(to, "extract", archive(), path.Join(o.account(), file)) },
 		verify:  do("", "check", "--repository-only", repo),
 	}
 }

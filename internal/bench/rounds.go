@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"runtime"
 	"time"
 
@@ -41,11 +42,17 @@ type results struct {
 	day    madeup.Summary
 	hour   madeup.Summary
 	failed []string // what ended badly, and what it said
+
+	changed map[string]int64 // bytes of a database that a row's steps changed
+}
+
+func newResults() *results {
+	return &results{cells: map[key][]usage{}, changed: map[string]int64{}}
 }
 
 // compare measures all programs and prints the table and the targets.
 func (o *options) compare(ctx context.Context, out, log io.Writer) error {
-	res := &results{cells: map[key][]usage{}}
+	res := newResults()
 	var list []program
 	for n := range o.rounds {
 		if n > 0 {
@@ -63,17 +70,22 @@ func (o *options) compare(ctx context.Context, out, log io.Writer) error {
 			o.introduce(out, list, missing)
 		}
 		r := &round{options: o, ctx: ctx, log: log, results: res, list: list}
-		if err := r.all(); err != nil {
+		if err := r.steps(); err != nil {
 			return err
 		}
 	}
 	names := append(names(list), copyProgram, walkProgram)
-	table(out, res.medians(), names)
-	targets(out, res, o.full())
-	for _, f := range res.failed {
+	table(out, res.medians(), rows, names)
+	targets(out, res.targets(), o.full())
+	res.complain(out)
+	return nil
+}
+
+// complain lists what ended badly.
+func (r *results) complain(out io.Writer) {
+	for _, f := range r.failed {
 		fmt.Fprintln(out, "ended badly:", f)
 	}
-	return nil
 }
 
 // full reports whether this is the size the targets were set for.
@@ -108,6 +120,15 @@ func names(list []program) (names []string) {
 func (o *options) introduce(out io.Writer, list []program, missing []string) {
 	fmt.Fprintf(out, "%s of made-up chats (preset %s, scale %g), %d round(s), %d CPUs, all read from a warm page cache\n\n",
 		size(o.chats.Bytes), o.preset, o.scale, o.rounds, runtime.NumCPU())
+	if o.isAccount() {
+		fmt.Fprint(out, "An account whose app is open: all its databases have logs. chatkeep keeps it as its app's, and merges logs into their databases;\n"+
+			"the peers keep the folder as it lies there. There is nothing in it that chatkeep leaves out by itself, but the logs' indices (-shm).\n"+
+			"The messages of a day were moved from the logs into the databases, as an engine does; those of an hour are in the logs.\n\n")
+	}
+	introducePrograms(out, list, missing)
+}
+
+func introducePrograms(out io.Writer, list []program, missing []string) {
 	for _, p := range list {
 		fmt.Fprintf(out, "- %s: %s\n", p.name, p.version)
 	}
@@ -127,16 +148,12 @@ type round struct {
 	backups int
 }
 
-func (r *round) all() error {
+func (r *round) steps() error {
 	if err := r.change(stepMake); err != nil {
 		return err
 	}
-	for _, p := range r.list {
-		for _, c := range p.setup {
-			if err := must(r.ctx, c); err != nil {
-				return fmt.Errorf("set up %s: %w", p.name, err)
-			}
-		}
+	if err := r.setUp(); err != nil {
+		return err
 	}
 	for _, step := range []func() error{
 		func() error { return r.backup(rowFirst) },
@@ -145,7 +162,9 @@ func (r *round) all() error {
 		func() error { return r.backup(rowDay) },
 		func() error { return r.change(stepHour) },
 		func() error { return r.backup(rowHour) },
-		r.verify, r.restoreOne, r.walk, r.restoreAll,
+		r.verify, r.restoreOne, r.walk,
+		func() error { return r.restoreAll(rowRestore) },
+		r.copyAll,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -158,14 +177,31 @@ func (r *round) all() error {
 	return err
 }
 
+func (r *round) setUp() error {
+	for _, p := range r.list {
+		for _, c := range p.setup {
+			if err := must(r.ctx, c); err != nil {
+				return fmt.Errorf("set up %s: %w", p.name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // change makes or changes the chats, in a child.
 func (r *round) change(step string) error {
 	fmt.Fprintf(r.log, "bench: %s: %s\n", time.Now().Format(time.TimeOnly), step)
-	self, err := os.Executable()
+	c, err := r.child(step)
 	if err != nil {
 		return err
 	}
-	return must(r.ctx, command{args: append([]string{self}, r.stepArgs(step)...)})
+	return must(r.ctx, c)
+}
+
+// child does a step in a process of its own.
+func (o *options) child(step string) (command, error) {
+	self, err := os.Executable()
+	return command{args: append([]string{self}, o.stepArgs(step)...)}, err
 }
 
 // measure runs one step of one program and notes what it cost.
@@ -223,7 +259,7 @@ func (r *round) floor(row, program string, args ...string) error {
 
 // restoreAll restores everything. What was restored stays until the round
 // ends, see pause; so that it fits, each repository goes after its last use.
-func (r *round) restoreAll() error {
+func (r *round) restoreAll(row string) error {
 	want, err := measureDir(r.chatsDir())
 	if err != nil {
 		return err
@@ -231,7 +267,7 @@ func (r *round) restoreAll() error {
 	for _, p := range r.list {
 		to, err := r.target(p.name)
 		if err == nil {
-			err = r.measure(rowRestore, p.name, p.restore(to), r.whole(p.name, to, want))
+			err = r.measure(row, p.name, p.restore(to), r.same(p, to, want))
 		}
 		if err == nil && !r.keep {
 			err = removeAll(p.repo)
@@ -240,6 +276,11 @@ func (r *round) restoreAll() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// copyAll is what writing every file costs at least.
+func (r *round) copyAll() error {
 	to, err := r.target("copy")
 	if err != nil {
 		return err
@@ -251,6 +292,25 @@ func (r *round) restoreAll() error {
 func (r *round) target(name string) (string, error) {
 	to := r.path("restored", name)
 	return to, os.MkdirAll(to, 0o700)
+}
+
+// same notes a restore that did not bring back everything. One that merges
+// databases with their logs is compared byte for byte.
+func (r *round) same(p program, to string, want content) func(*usage) error {
+	if !p.merges {
+		return r.whole(p.name, to, want)
+	}
+	return func(*usage) error {
+		c, err := r.child(stepSameAgain)
+		if err != nil {
+			return err
+		}
+		u, said, err := measured(r.ctx, c)
+		if u.Exit != 0 {
+			r.failed = append(r.failed, fmt.Sprintf("restore, %s: %s", p.name, said))
+		}
+		return err
+	}
 }
 
 // whole notes a restore that did not bring back everything.
@@ -267,11 +327,11 @@ func (r *round) whole(program, to string, want content) func(*usage) error {
 
 // restoreOne restores one file without any cache.
 func (r *round) restoreOne() error {
-	file, err := oneFile(r.chatsDir())
+	file, err := oneFile(r.inChats(r.account()))
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(r.path("chats", file))
+	info, err := os.Stat(r.inChats(path.Join(r.account(), file)))
 	if err != nil {
 		return err
 	}

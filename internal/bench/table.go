@@ -20,6 +20,7 @@ func (r *results) medians() map[key]usage {
 			Peak:    median(list, func(u usage) int64 { return u.Peak }),
 			Stored:  median(list, func(u usage) int64 { return u.Stored }),
 			Objects: median(list, func(u usage) int { return u.Objects }),
+			Read:    median(list, func(u usage) int64 { return u.Read }),
 			Exit:    slices.MaxFunc(list, func(a, b usage) int { return cmp.Compare(a.Exit, b.Exit) }).Exit,
 		}
 	}
@@ -36,10 +37,10 @@ func median[T cmp.Ordered](list []usage, figure func(usage) T) T {
 	return figures[(len(figures)-1)/2]
 }
 
-var heads = []string{"step", "program", "CPU s", "wall s", "peak", "stored", "objects", "exit", "CPU, ours ÷ its", "stored, ours ÷ its"}
+var heads = []string{"step", "program", "CPU s", "wall s", "peak", "stored", "objects", "read", "exit", "CPU, ours ÷ its", "stored, ours ÷ its"}
 
 // table prints all cells in Markdown, with its columns lined up.
-func table(out io.Writer, cells map[key]usage, programs []string) {
+func table(out io.Writer, cells map[key]usage, rows, programs []string) {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	line(w, heads)
 	line(w, slices.Repeat([]string{"---"}, len(heads)))
@@ -63,11 +64,15 @@ func cellLine(row, program string, u, ours usage) []string {
 	if u.Stored != 0 || u.Objects != 0 {
 		stored, objects = size(u.Stored), fmt.Sprint(u.Objects)
 	}
+	read := ""
+	if u.Read != 0 {
+		read = size(u.Read)
+	}
 	cpu, bytes := "", ""
 	if program != "chatkeep" {
 		cpu, bytes = ratio(ours.CPU.Seconds(), u.CPU.Seconds()), ratio(float64(ours.Stored), float64(u.Stored))
 	}
-	return []string{row, program, seconds(u.CPU), seconds(u.Wall), size(u.Peak), stored, objects, fmt.Sprint(u.Exit), cpu, bytes}
+	return []string{row, program, seconds(u.CPU), seconds(u.Wall), size(u.Peak), stored, objects, read, fmt.Sprint(u.Exit), cpu, bytes}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }

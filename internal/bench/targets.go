@@ -16,9 +16,9 @@ type target struct {
 // targets prints which numbers were reached. Those that a run like this can't
 // tell are not listed: requests to a cloud, the idle daemon, a terabyte in the
 // repository.
-func targets(out io.Writer, r *results, full bool) {
+func targets(out io.Writer, list []target, full bool) {
 	fmt.Fprintln(out)
-	for _, t := range r.targets() {
+	for _, t := range list {
 		if t.full && !full {
 			continue
 		}
@@ -55,6 +55,29 @@ func (r *results) targets() []target {
 		{rowRestore + ", wall against cp -a's", ours(rowRestore).Wall.Seconds(), 1.1 * peer(rowRestore, copyProgram).Wall.Seconds(), " s", false},
 		{rowOne + ", CPU", ours(rowOne).CPU.Seconds(), 0.3, " s", false},
 		{"peak memory in all of this", mb(peakOf(cells)), 100, " MB", true},
+	}
+}
+
+// seriesTargets are those of one database. What a plain one takes is what its
+// first backup took of its size.
+func (r *results) seriesTargets(s *series) []target {
+	cells := r.medians()
+	ours := func(row string) usage { return cells[key{row, "chatkeep"}] }
+	first, restored := ours(s.begin()), ours(s.end())
+	takes := float64(first.Stored) / float64(s.size)
+	most := func(times float64, n int64) float64 { return times * mb(n) * takes }
+	reads := target{s.end() + ", read", mb(restored.Read), most(1.6, int64(s.size)), " MB", false}
+	if s.chain > 0 {
+		all := first.Stored + ours(s.chained()).Stored
+		return []target{{s.chained() + ", stored with the first", mb(all), most(2, int64(s.size)+r.changed[s.chained()]), " MB", false}, reads}
+	}
+	many, few := ours(s.row(rowMany)), ours(s.row(rowFew))
+	return []target{
+		{s.row(rowMany) + ", stored", mb(many.Stored), 1.1 * mb(r.changed[s.row(rowMany)]), " MB", false},
+		{s.row(rowMany) + ", objects", float64(many.Objects), 4, "", false},
+		{s.row(rowFew) + ", stored", mb(few.Stored), 1, " MB", false},
+		{s.row(rowFew) + ", objects", float64(few.Objects), 3, "", false},
+		reads,
 	}
 }
 

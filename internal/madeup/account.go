@@ -29,6 +29,9 @@ func (o Options) login() string {
 func (t *tree) planAccount() {
 	t.home = t.o.AccountDir()
 	for _, p := range accountParts {
+		if p.passing && t.o.Settled {
+			continue
+		}
 		d := t.dice("account", p.name)
 		for range t.scaled(p.count) {
 			f, m := p.item(t, d)
@@ -53,21 +56,22 @@ func (t *tree) scaled(count float64) int { return max(1, int(count*t.o.Scale)) }
 // part is one kind of file in an account, with its number at scale 1. The
 // numbers leave out the copies and links that repeatTalk adds.
 type part struct {
-	name  string
-	count float64
-	item  func(*tree, dice) (*file, time.Time)
+	name    string
+	count   float64
+	item    func(*tree, dice) (*file, time.Time)
+	passing bool // not in a Settled account
 }
 
 var accountParts = []part{
-	{"images", 98_800, (*tree).image},
-	{"bundles", 8_600, (*tree).bundled},
-	{"files", 13_300, (*tree).document},
-	{"videos", 17_000, (*tree).video},
-	{"stickers", 1_700, (*tree).sticker},
-	{"cache", 24_000, (*tree).cached},
-	{"temporary", 2_500, (*tree).temporary},
-	{"phone", 3_600, (*tree).phoneBackup},
-	{"settings", 150, (*tree).setting},
+	{"images", 98_800, (*tree).image, false},
+	{"bundles", 8_600, (*tree).bundled, false},
+	{"files", 13_300, (*tree).document, false},
+	{"videos", 17_000, (*tree).video, false},
+	{"stickers", 1_700, (*tree).sticker, false},
+	{"cache", 24_000, (*tree).cached, false},
+	{"temporary", 2_500, (*tree).temporary, true},
+	{"phone", 3_600, (*tree).phoneBackup, true},
+	{"settings", 150, (*tree).setting, false},
 }
 
 // someMonth is any month of the account.
@@ -154,7 +158,11 @@ func (t *tree) sticker(d dice) (*file, time.Time) {
 
 func (t *tree) cached(d dice) (*file, time.Time) {
 	m := someMonth(d)
-	dir := d.pick([]string{"Emoticon", "HttpResource", "WeAppIcon", "Sns"})
+	kinds := []string{"Emoticon", "HttpResource", "WeAppIcon", "Sns"}
+	if t.o.Settled {
+		kinds = []string{"Emoticon", "Sns"}
+	}
+	dir := d.pick(kinds)
 	if d.IntN(3) == 0 {
 		dir = path.Join("Message", t.dice("chat", fmt.Sprint(d.IntN(40))).hex(32), "Thumb")
 	}

@@ -202,16 +202,17 @@ func (a *applier) layLayer(i int) error {
 	if err := a.dst.Truncate(int64(l.Length)); err != nil {
 		return err
 	}
+	dst := newGather(a.dst)
 	for k := range l.Extents {
 		x := &l.Extents[k]
 		if x.Source == 0 {
-			_, err = a.dst.WriteAt(x.Bytes, int64(x.At))
+			_, err = dst.WriteAt(x.Bytes, int64(x.At))
 		} else {
-			err = a.spool.copy(a.dst, x, l.Sources[x.Source-1])
+			err = a.spool.copy(dst, x, l.Sources[x.Source-1])
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return dst.flush()
 }

@@ -13,6 +13,7 @@ type spool struct {
 	layers  []span
 	sources map[[32]byte]span // chunks that layers copy from; of no bytes until they are there
 	buf     []byte            // one layer
+	piece   []byte            // of a chunk that is copied from
 }
 
 type span struct{ at, n int64 }
@@ -55,7 +56,19 @@ func (s *spool) source(id [32]byte, data []byte) error {
 
 // copy writes an extent whose bytes stand in a chunk.
 func (s *spool) copy(dst io.WriterAt, x *format.Extent, id [32]byte) error {
-	from := io.NewSectionReader(s.file, s.sources[id].at+int64(x.From), int64(x.N))
-	_, err := io.Copy(io.NewOffsetWriter(dst, int64(x.At)), from)
-	return err
+	if s.piece == nil {
+		s.piece = make([]byte, gatherSize)
+	}
+	from, n := s.sources[id].at+int64(x.From), int64(x.N)
+	for done := int64(0); done < n; {
+		p := s.piece[:min(n-done, gatherSize)]
+		if _, err := s.file.ReadAt(p, from+done); err != nil {
+			return err
+		}
+		if _, err := dst.WriteAt(p, int64(x.At)+done); err != nil {
+			return err
+		}
+		done += int64(len(p))
+	}
+	return nil
 }
