@@ -11,7 +11,7 @@ import (
 // A snapshot's root is written last, its nodes just before. So whoever reads a
 // tree chunk reads what lies before it too, and finds the next ones there: one
 // request leads from the top to most leaves.
-const behindBytes = 256 << 10
+const behindBytes = 128 << 10
 
 // behind holds the stretches that were read last for a tree, newest first. A
 // tree that changed a little lies in several packs and goes to and fro.
@@ -27,7 +27,7 @@ type stretch struct {
 	plain []byte
 }
 
-// maxStretches bounds the memory of one Reader to 2 MiB.
+// maxStretches bounds the memory of one Reader to 1 MiB.
 const maxStretches = 4
 
 // frame returns a chunk's frame if it lies in a stretch.

@@ -198,7 +198,8 @@ func (c *checker) forgive() {
 
 // lostOwn lists this device's bad packs and indexes that its next snapshot
 // would count on. What an earlier check found bad stays so until it is proven
-// good: this one may not have looked as closely.
+// good: this one may not have looked as closely, or the snapshot carries over
+// what was lost with a pack that no index lists any more.
 func (c *checker) lostOwn() (lost []string) {
 	if c.repo.ring.Device == nil {
 		return nil
@@ -210,6 +211,11 @@ func (c *checker) lostOwn() (lost []string) {
 			name = f.name()
 		}
 		if c.bad[name.String()] || before[d] && !c.good[d] {
+			lost = append(lost, d.String())
+		}
+	}
+	for d := range before {
+		if !c.live[d] && !c.good[d] {
 			lost = append(lost, d.String())
 		}
 	}

@@ -72,20 +72,21 @@ func (w *Writer) Publish(ctx context.Context, s *format.Snapshot, sealed func(fo
 		w.stats.Uploaded.Add(uint64(len(o.Sealed)))
 		w.stats.Objects.Add(1)
 	}
-	if err := r.found(w.lost); err != nil {
+	if err := r.found(w.lost, w.owed()); err != nil {
 		return nil, err
 	}
 	return &Snapshot{Snapshot: *s, Name: snapshot.Name}, w.journal.reset()
 }
 
-// found notes that nothing depends on the lost objects any more.
-func (r *Repo) found(lost map[format.Digest]bool) error {
-	if len(lost) == 0 {
+// found notes that nothing depends on the lost objects any more but on those
+// that are still owed.
+func (r *Repo) found(lost map[format.Digest]bool, owed []string) error {
+	if len(lost) == 0 && len(owed) == 0 {
 		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seen.Lost = nil
+	r.seen.Lost = owed
 	return r.state.saveSeen(r.seen)
 }
 

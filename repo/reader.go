@@ -77,7 +77,7 @@ const (
 	wholeBelow = 1 << 20
 	// firstBytes is how much such a request brings at least: what is wanted
 	// next mostly lies near.
-	firstBytes = 256 << 10
+	firstBytes = 128 << 10
 	// gapAllowed: ranges this close together are read as one; a request costs
 	// more than the bytes between.
 	gapAllowed = 256 << 10

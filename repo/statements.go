@@ -91,7 +91,7 @@ func (r *Repo) ConfirmShrink(ctx context.Context, s *Snapshot) error {
 
 // ShrinkConfirmed returns the statement that confirms what shrank in a
 // snapshot, or nil. A device that makes backups confirms its own; a full one
-// everybody's.
+// everybody's, until it is shut out: whoever holds it then could hide a loss.
 func (r *Repo) ShrinkConfirmed(ctx context.Context, s *Snapshot) (*Statement, error) {
 	list, err := r.Statements(ctx)
 	if err != nil {
@@ -101,7 +101,7 @@ func (r *Repo) ShrinkConfirmed(ctx context.Context, s *Snapshot) (*Statement, er
 		if x.Kind != format.RecordShrinkAllowed || x.Snapshot == nil || x.Snapshot.Device != s.Device || x.Snapshot.Seq < s.ShrunkAt {
 			continue
 		}
-		if d := r.roster.Device(x.Device); x.Device == s.Device || d.Role == format.Full {
+		if d := r.roster.Device(x.Device); x.Device == s.Device || d.Role == format.Full && !d.Revoked {
 			return &list[i], nil
 		}
 	}

@@ -46,6 +46,7 @@ type Writer struct {
 	head    *Snapshot              // this device's, nil for the first
 	lost    map[format.Digest]bool // own packs and indexes known to be gone or damaged
 	packs   map[format.Digest]bool // those that are known, if an index could not be read; else nil
+	debt    debt
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -90,7 +91,7 @@ func (r *Repo) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) 
 		}
 	}
 	w := &Writer{repo: r, opt: o, current: map[[32]byte]format.Ref{}, flight: map[[32]byte]chan struct{}{},
-		sinks: map[format.Digest]*packSink{}, lost: r.lostObjects()}
+		sinks: map[format.Digest]*packSink{}, lost: r.lostObjects(), debt: debt{packs: map[format.Digest]bool{}}}
 	w.frames.New = func() any { return new([]byte) }
 	var err error
 	if w.data, _, err = r.roster.Recipients(); err != nil {

@@ -24,13 +24,16 @@ import (
 type item struct {
 	seen    sources.Entry
 	entry   format.Entry
-	old     *repo.Listed // carried over unchanged, if set
-	parent  *repo.Listed // the path in the parent, if it was there
-	sameAs  *item        // another name of this file, earlier in the order
+	old     *repo.Listed  // carried over unchanged, if set
+	parent  *repo.Listed  // the path in the parent, if it was there
+	was     *format.Entry // likewise for a database, also where the listing is lost
+	sameAs  *item         // another name of this file, earlier in the order
 	done    chan struct{}
 	gone    bool   // vanished since it was seen, or left out of this pass
-	left    bool   // stays as the last snapshot has it, until the next stage
-	waiting bool   // likewise, until the next backup
+	left    bool   // not taken in before the next stage
+	waiting bool   // not taken in before the next backup
+	stays   bool   // it is as the last snapshot has it, without a look
+	of      *item  // the database whose journal this is, as the last snapshot has it
 	settled bool   // everything about it is known
 	flagged string // reason, if the content may not be of one moment
 	skipped string // reason, if there is no content at all
@@ -52,24 +55,26 @@ func (t *taker) account(ctx context.Context, a sources.Account, view sources.Vie
 	defer cancel()
 	p := &pipeline{t: t, view: view, name: a.Name(), root: realPath(a.Root()), databases: t.stage.databases.of(a.Name()),
 		items: make(chan *item, ahead), jobs: make(chan *item, ahead), links: map[linkKey]*item{}, sizes: newSizes()}
-	p.pending = pendingJournals(p.databases)
 	p.start(inner, old)
 	src := format.SourceTree{Name: a.Name(), Kind: a.Kind(), Place: a.Root()}
-	counts := t.counts
+	counts, flagged, skipped := t.counts, t.flagged, t.skipped
 	err = p.consume(inner, b, &src)
 	cancel()
 	p.wait()
 	if err == nil {
 		err = p.walkErr
 	}
-	if err == nil && src.Files+src.Dirs == 0 && !p.left.any() {
+	if err == nil && p.left.any() {
+		t.blind, err = t.isBlind(ctx, a.Name(), p.parent)
+	}
+	if err == nil && src.Files+src.Dirs == 0 && !p.left.any() && len(p.waiting) == 0 {
 		var emptied bool
 		if emptied, err = t.emptied(ctx, a.Name(), old); emptied {
 			err = emptyError(a.Name())
 		}
 	}
 	if err != nil {
-		t.counts = counts
+		t.counts, t.flagged, t.skipped = counts, flagged, skipped // it keeps its old state
 		return errors.Join(err, t.listing.Drop(b))
 	}
 	t.joins(p)
@@ -115,7 +120,7 @@ type pipeline struct {
 	sizes   sizes           // before: walk only; after: consume only
 
 	databases map[string]*captured // by path; nil for an account without any
-	pending   []*captured          // whose journals are still to come; walk only
+	pending   []pendingJournal     // walk only
 }
 
 func (p *pipeline) start(ctx context.Context, old *repo.ListedSource) {
@@ -163,11 +168,11 @@ func (p *pipeline) skip(ctx context.Context, s sources.Skipped) {
 		p.skipped = append(p.skipped, m)
 		return
 	}
-	if p.send(ctx, &item{seen: sources.Entry{Path: s.Path}, waiting: true, gone: true}) != nil {
+	if p.journals(ctx, s.Path) != nil || p.send(ctx, &item{seen: sources.Entry{Path: s.Path}, waiting: true, gone: true}) != nil {
 		return // the walk ends for the same reason
 	}
 	for old := p.parent.within(s.Path); old != nil; old = p.parent.within(s.Path) {
-		it := &item{seen: sources.Entry{Path: old.Path, Size: int64(lengthOf(&old.Entry))}, parent: old, old: old, entry: old.Entry}
+		it := &item{seen: sources.Entry{Path: old.Path, Size: int64(lengthOf(&old.Entry))}, parent: old, old: old, entry: old.Entry, stays: true}
 		if p.send(ctx, it) != nil {
 			return
 		}
@@ -218,7 +223,7 @@ func (p *pipeline) choose(it *item) {
 	switch {
 	case it.seen.Priority > p.t.limit.level:
 		it.leave()
-	case !p.settled(&it.seen):
+	case !p.settled(&it.seen) || p.restless(it):
 		it.wait()
 	default:
 		it.done = make(chan struct{})
@@ -332,6 +337,10 @@ func (p *pipeline) consume(ctx context.Context, b *repo.TreeBuilder, src *format
 		if it.err != nil {
 			return it.err
 		}
+		if it.of != nil && !it.of.isOld() {
+			it.gone = true
+			p.t.counts.Removed++
+		}
 		if err := p.add(b, src, it); err != nil {
 			return err
 		}
@@ -350,20 +359,26 @@ func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) er
 	}
 	switch {
 	case it.gone:
+		if it.left || it.waiting { // it is there, and no sign that something shrank
+			p.sizes.after[group{p.name, it.seen.Category}] += uint64(it.seen.Size)
+		}
 		return nil
 	case it.skipped != "":
 		t.skipped = append(t.skipped, format.Remark{Source: p.name, Path: it.seen.Path, Reason: it.skipped})
-		if it.old == nil {
+		if !it.stays {
 			return nil
 		}
 	case it.flagged != "":
 		t.flagged = append(t.flagged, format.Remark{Source: p.name, Path: it.entry.Path, Reason: it.flagged})
 		it.entry.ChangeNS, it.entry.Inode = 0, 0 // never carried over: it is read again next time
 	}
-	if it.old != nil {
+	if it.old != nil || it.stays {
 		t.meter.pass(uint64(it.seen.Size))
 	} else {
 		p.fresh(it)
+	}
+	if it.stays || it.entry.Unproven != nil {
+		t.owe(&it.entry)
 	}
 	t.count(src, &it.entry)
 	p.sizes.after[group{p.name, it.entry.Category}] += lengthOf(&it.entry)
@@ -385,7 +400,7 @@ func (p *pipeline) fresh(it *item) {
 	if it.entry.Unproven == nil {
 		it.entry.Captured = p.t.seq
 	}
-	if it.seen.Database && it.parent != nil && shrunk(lengthOf(&it.parent.Entry), lengthOf(&it.entry)) {
+	if it.was != nil && shrunk(lengthOf(it.was), lengthOf(&it.entry)) {
 		p.t.flagged = append(p.t.flagged, format.Remark{Source: p.name, Path: it.entry.Path, Reason: ReasonShrunk})
 	}
 	switch {

@@ -261,6 +261,9 @@ func (b *batch) name(t *target) {
 	if err == nil {
 		err = b.free(t.full)
 	}
+	if err == nil && t.entry.Content.Image {
+		err = b.rs.clearLogs(t.full)
+	}
 	if err == nil {
 		err = b.rename(t)
 	}

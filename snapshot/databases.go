@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -25,7 +24,8 @@ type captures struct {
 	dir    string
 	mu     sync.Mutex
 	done   map[string]map[string]*captured // by account and path
-	found  []*captured                     // by the walk, after the round
+	found  []*captured                     // by the walk, after the round of this pass
+	blind  bool                            // some could not be listed
 }
 
 // captured is what became of one database.
@@ -35,6 +35,8 @@ type captured struct {
 	entry   sources.Entry
 	parent  *format.Entry // in the last snapshot; nil if it was not there
 
+	base  *format.Content // what the image is laid upon, nil for nothing
+	refs  []format.Ref    // the chunks of the base's bytes, if the plan copies from them
 	got   *sources.Captured
 	delta *image.Delta // nil once stored, and if nothing changed
 	plan  *image.Plan
@@ -47,12 +49,9 @@ type captured struct {
 	journal *format.Content // that belongs to it
 }
 
-// fullEvery is how often a database is read whole, even if its log tells what
-// changed.
-const fullEvery = 24 * time.Hour
-
-// heldBytes is how much the captures that wait to be sent may take on disk.
-// The round goes on ahead of a slow remote until then.
+// heldBytes is how much the captures that wait to be sent may take on disk, or
+// a hundredth of it in memory. The round goes on ahead of a slow remote until
+// then.
 const heldBytes = 1 << 30
 
 func newCaptures(s *stage) (*captures, error) {
@@ -67,9 +66,21 @@ func newCaptures(s *stage) (*captures, error) {
 // of returns the databases of an account, by path.
 func (c *captures) of(account string) map[string]*captured { return c.done[account] }
 
+// keep notes a database that is stored, instead of what was known of it.
+func (c *captures) keep(d *captured) {
+	if c.done[d.account] == nil {
+		c.done[d.account] = map[string]*captured{}
+	}
+	c.done[d.account][d.entry.Path] = d
+}
+
 // round captures what the pass admits and no earlier pass has, in the order of
 // priority, and stores it.
 func (c *captures) round(ctx context.Context, t *taker, list []opened) error {
+	for _, d := range c.found {
+		c.keep(d)
+	}
+	c.found = nil
 	var todo []*captured
 	for _, a := range list {
 		view, ok := a.view.(sources.Databases)
@@ -81,7 +92,8 @@ func (c *captures) round(ctx context.Context, t *taker, list []opened) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			continue // the walk says what is wrong
+			c.blind = true // the walk says what is wrong
+			continue
 		}
 		wanted, err := c.wanted(ctx, t, a.Name(), view, found)
 		if err != nil {
@@ -96,10 +108,6 @@ func (c *captures) round(ctx context.Context, t *taker, list []opened) error {
 // wanted picks the databases to capture, with their entries in the parent.
 func (c *captures) wanted(ctx context.Context, t *taker, account string, view sources.Databases, found []sources.Entry) (list []*captured, err error) {
 	done := c.done[account]
-	if done == nil {
-		done = map[string]*captured{}
-		c.done[account] = done
-	}
 	byPath := map[string]*captured{}
 	for _, e := range found {
 		if done[e.Path] == nil && e.Priority <= t.limit.level {
@@ -146,7 +154,7 @@ func (c *captures) run(ctx context.Context, t *taker, todo []*captured) error {
 		if err != nil {
 			cancel()
 		} else {
-			c.done[d.account][d.entry.Path] = d
+			c.keep(d)
 		}
 	}
 	if err == nil {
@@ -179,26 +187,16 @@ func (c *captures) late(ctx context.Context, worker *repo.Worker, p *pipeline, i
 	}
 }
 
-// usable is the parent's content, if something can be laid upon it.
-func (c *captures) usable(d *captured) *format.Content {
-	if d.parent == nil || d.parent.Content == nil || !d.parent.Content.Image {
-		return nil
-	}
-	if w := c.stage.writer; anyLost(w, d.parent.Content) {
-		return nil
-	}
-	return d.parent.Content
-}
-
 func (d *captured) database() image.Database {
 	return image.Database{Source: d.account, Path: d.entry.Path}
 }
 
 func (d *captured) heldBytes() int64 {
-	if d.delta == nil {
+	if d.delta == nil || d.plan == nil {
 		return 0
 	}
-	return int64(d.plan.Changed) * image.BlockSize
+	tables := d.got.Size / 4 // a hundredth of the size, in memory
+	return int64(d.plan.Changed)*image.BlockSize + tables
 }
 
 func (d *captured) close() (err error) {
@@ -213,83 +211,6 @@ func (d *captured) close() (err error) {
 	return err
 }
 
-// capture copies a database, once more if what becomes of it takes blocks that
-// the first copy didn't keep.
-func (c *captures) capture(ctx context.Context, d *captured) {
-	base := c.usable(d)
-	var table *image.Table
-	var mark image.Mark
-	if base != nil {
-		if table = c.tables.Load(d.database(), base); table != nil {
-			mark, _ = c.tables.Mark(d.database(), base)
-		} else {
-			table, d.fatal = c.rebuild(ctx, d, base)
-		}
-	}
-	if d.fatal != nil {
-		return
-	}
-	keep := image.Wants(table)
-	if len(mark.Mark) > 0 {
-		keep = image.KeepChanged // maybe nothing changed
-	}
-	for {
-		since := mark.Mark
-		if keep.Full() {
-			since = nil
-		}
-		d.full = since == nil || time.Since(mark.Compared) > fullEvery
-		again, err := c.once(ctx, d, table, keep, since)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			d.gone = true
-		case errors.Is(err, image.ErrIncomplete):
-			mark = image.Mark{}
-			continue
-		case ctx.Err() != nil:
-			d.fatal = ctx.Err()
-		case err != nil:
-			d.err = err
-		case again:
-			keep = d.plan.Needs
-			continue
-		}
-		return
-	}
-}
-
-// once makes one capture and plans what becomes of it. again says that the
-// plan needs more than was kept.
-func (c *captures) once(ctx context.Context, d *captured, table *image.Table, keep image.Keep, since []byte) (again bool, err error) {
-	if err := d.close(); err != nil {
-		return false, err
-	}
-	d.got, d.plan = nil, nil
-	delta, err := image.NewDelta(image.DeltaOptions{Parent: table, Patch: since != nil, Keep: keep, Dir: c.dir})
-	if err != nil {
-		return false, err
-	}
-	got, err := d.view.Capture(ctx, d.entry, delta, sources.CaptureOptions{Since: since, Full: d.full, Dir: c.dir})
-	if err != nil {
-		return false, errors.Join(err, delta.Close())
-	}
-	d.got, d.delta = got, delta
-	if got.Same {
-		return false, d.dropDelta()
-	}
-	d.full = !got.Patched
-	if d.plan, err = delta.Plan(got.Plain); err != nil {
-		return false, err
-	}
-	return !d.plan.Ready, nil
-}
-
-func (d *captured) dropDelta() error {
-	err := d.delta.Close()
-	d.delta = nil
-	return err
-}
-
 // store sends what is new of a captured database. The error ends the backup.
 func (c *captures) store(ctx context.Context, t *taker, worker *repo.Worker, d *captured) error {
 	switch {
@@ -301,10 +222,9 @@ func (c *captures) store(ctx context.Context, t *taker, worker *repo.Worker, d *
 		d.content = d.parent.Content
 		return c.keepMark(d)
 	}
-	base := c.usable(d)
-	parent, err := c.parentOf(ctx, t, d, base)
-	if err != nil {
-		return err
+	parent := image.Parent{Content: d.base, Base: d.refs}
+	if d.base != nil && d.base.Depth == 0 {
+		parent.Base = d.base.Refs
 	}
 	built, err := image.Build(d.delta, d.plan, parent, image.Store{Add: worker.Add, Body: worker.AddRefs})
 	if err != nil {
@@ -324,32 +244,11 @@ func (c *captures) store(ctx context.Context, t *taker, worker *repo.Worker, d *
 		return nil
 	}
 	if d.plan.Kind != image.Unchanged {
-		if err := c.tables.Save(d.database(), d.content, built.Table, base); err != nil {
+		if err := c.tables.Save(d.database(), d.content, built.Table, d.base); err != nil {
 			return err
 		}
 	}
 	return c.keepMark(d)
-}
-
-// parentOf is what the image is laid upon. Where pages moved, the chunks of the
-// base are needed too; a device that can't read those stores the pages anew.
-func (c *captures) parentOf(ctx context.Context, t *taker, d *captured, base *format.Content) (image.Parent, error) {
-	if base == nil || d.plan.Kind == image.Base && d.plan.Reason == image.ReasonFirst {
-		return image.Parent{Content: base}, nil
-	}
-	p := image.Parent{Content: base, Base: base.Refs}
-	if d.plan.Moved == 0 || base.Depth == 0 {
-		return p, nil
-	}
-	var err error
-	if p.Base, err = c.stage.headRefs(ctx, base); err != nil || p.Base != nil {
-		return p, err
-	}
-	d.plan, err = d.delta.Plan(false)
-	if err == nil && !d.plan.Ready {
-		err = fmt.Errorf("back up %s: pages moved, and the base can't be read here", d.account)
-	}
-	return p, err
 }
 
 // keepMark notes what the next capture has to know. It speaks of the content
@@ -376,47 +275,9 @@ func (c *captures) storeJournal(ctx context.Context, t *taker, d *captured) erro
 	return err
 }
 
-// rebuild makes the block table of what the last snapshot holds from the remote,
-// where this device has lost its own. Downloading costs less than a new base.
-// nil, without an error, if it can't be had.
-func (c *captures) rebuild(ctx context.Context, d *captured, base *format.Content) (*image.Table, error) {
-	rd, err := c.stage.writer.HeadReader(ctx)
-	if rd == nil || err != nil || c.stage.opt.DryRun {
-		return nil, err
-	}
-	defer rd.Close()
-	f, err := os.CreateTemp(c.dir, "image-*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		_ = f.Close() // it goes
-		_ = os.Remove(f.Name())
-	}()
-	if err := rd.Image(ctx, base, f, c.dir); err != nil {
-		if repo.Damage(err) {
-			err = nil
-		}
-		return nil, err
-	}
-	refs, err := rd.DataRefs(ctx, base)
-	if err != nil {
-		return nil, err
-	}
-	length := uint64(0)
-	for _, r := range refs {
-		length += r.Length
-	}
-	table, err := image.Rebuild(ctx, base, length, f)
-	if err != nil {
-		return nil, err
-	}
-	return table, c.tables.Save(d.database(), base, table, nil)
-}
-
 // published makes the tables of what is on the remote now the ones to go on
-// from, and forgets those of databases that are gone.
-func (c *captures) published() error {
+// from. If the pass saw all databases, it forgets those of the others.
+func (c *captures) published(sawAll bool) error {
 	var list []image.Database
 	err := c.each(func(d *captured) error {
 		list = append(list, d.database())
@@ -425,7 +286,7 @@ func (c *captures) published() error {
 		}
 		return c.tables.Commit(d.database(), d.content)
 	})
-	if err != nil || c.stage.left.any() || len(c.stage.opt.Only) > 0 {
+	if err != nil || c.blind || !sawAll {
 		return err
 	}
 	return c.tables.Tidy(list)

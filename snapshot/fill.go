@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/sources"
 )
@@ -11,12 +12,15 @@ import (
 // What a capture made of a database comes into the tree where the walk meets
 // the file.
 
-// database gives an item what the round captured for it, if it did.
+// database gives an item what the round captured for it, if it did. One that
+// was gone for a moment, as an app replaces it, is captured now.
 func (p *pipeline) database(it *item) {
-	if d := p.databases[it.seen.Path]; d != nil {
+	d := p.databases[it.seen.Path]
+	if d != nil && !d.gone {
 		it.settled = true
 		p.fill(it, d)
 	}
+	p.expectJournal(it, d)
 }
 
 // fill turns a capture into an entry.
@@ -27,11 +31,12 @@ func (p *pipeline) fill(it *item, d *captured) {
 		return
 	case d.err != nil:
 		it.skipped = string(sources.Unreadable)
-		if it.parent != nil {
-			it.old, it.entry = it.parent, it.parent.Entry
+		if d.parent != nil && d.parent.Type == format.TypeFile {
+			it.old, it.entry, it.stays = it.parent, *d.parent, true
 		}
 		return
 	}
+	it.was = d.parent
 	it.read += uint64(d.got.Read)
 	it.entry.ModTime = d.got.ModTime.UnixNano()
 	if d.got.Proven {
@@ -40,38 +45,61 @@ func (p *pipeline) fill(it *item, d *captured) {
 	}
 	it.flagged = string(sources.Torn)
 	it.entry.Unproven = d.content
-	if it.parent != nil && it.parent.Content != nil {
-		it.entry.Content, it.entry.Captured = it.parent.Content, it.parent.Captured
+	if d.parent != nil && d.parent.Content != nil {
+		it.entry.Content, it.entry.Captured = d.parent.Content, d.parent.Captured
 	}
 }
 
-// pendingJournals are the journals that belong to captured databases, in tree
-// order.
-func pendingJournals(databases map[string]*captured) (list []*captured) {
-	for _, d := range databases {
-		if d.journal != nil {
-			list = append(list, d)
-		}
-	}
-	slices.SortFunc(list, func(a, b *captured) int { return format.ComparePaths(a.journalPath(), b.journalPath()) })
-	return list
+// isOld reports whether the proven content of a database is the one that the
+// last snapshot has.
+func (it *item) isOld() bool { return it.stays || it.entry.Unproven != nil }
+
+// pendingJournal is the journal of a database that the walk has passed, for
+// whose own place in the tree it is too early.
+type pendingJournal struct {
+	path string
+	of   *item
+	d    *captured // of the database; nil if the round didn't capture it
 }
 
-func (d *captured) journalPath() string { return d.entry.Path + "-journal" }
+const journalSuffix = "-journal"
+
+func journalOf(database string) string { return database + journalSuffix }
+
+func (p *pipeline) expectJournal(it *item, d *captured) {
+	p.pending = append(p.pending, pendingJournal{journalOf(it.seen.Path), it, d})
+	slices.SortFunc(p.pending, func(a, b pendingJournal) int { return format.ComparePaths(a.path, b.path) })
+}
 
 // journals puts the journals into the tree that come before a path, or all
 // that are left. The app may have removed the file since; the copy needs it.
 func (p *pipeline) journals(ctx context.Context, before string) error {
-	for len(p.pending) > 0 && (before == "" || format.ComparePaths(p.pending[0].journalPath(), before) <= 0) {
-		d := p.pending[0]
+	for len(p.pending) > 0 && (before == "" || format.ComparePaths(p.pending[0].path, before) <= 0) {
+		j := p.pending[0]
 		p.pending = p.pending[1:]
-		seen := d.entry
-		seen.Path, seen.Database, seen.Inode, seen.ChangeNS, seen.Links = d.journalPath(), false, 0, 0, 0
-		it := &item{seen: seen, entry: entryOf(seen), settled: true, parent: p.parent.find(d.journalPath())}
-		it.entry.Content, it.entry.ModTime = d.journal, d.got.ModTime.UnixNano()
+		old := p.parent.find(j.path)
+		var it *item
+		switch {
+		case j.d != nil && j.d.journal != nil:
+			it = j.item(old)
+		case old != nil && old.Type == format.TypeFile:
+			// It belongs to the content that the last snapshot has.
+			it = &item{seen: sources.Entry{Path: j.path}, of: j.of, parent: old, old: old, entry: old.Entry, stays: true}
+		default:
+			continue
+		}
 		if err := p.send(ctx, it); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// item is the entry of a journal that was captured with its database.
+func (j *pendingJournal) item(old *repo.Listed) *item {
+	seen := j.d.entry
+	seen.Path, seen.Database, seen.Inode, seen.ChangeNS, seen.Links = j.path, false, 0, 0, 0
+	it := &item{seen: seen, entry: entryOf(seen), settled: true, parent: old}
+	it.entry.Content, it.entry.ModTime = j.d.journal, j.d.got.ModTime.UnixNano()
+	return it
 }

@@ -7,15 +7,18 @@ import (
 	"github.com/chatkeep/chatkeep/repo/format"
 )
 
-// headEntries tells of the entries with these paths in the last snapshot: from
-// the listing, or, where that is lost, from the remote.
+// headEntries tells of the entries with these paths in the last snapshot, and
+// maybe of others: from the listing, or, where that is lost or damaged, from the
+// remote.
 func (s *stage) headEntries(ctx context.Context, account string, paths []string, tell func(*format.Entry)) error {
 	if old := s.writer.Parent(account); old != nil {
 		l := old.Open()
 		for e := l.Next(); e != nil; e = l.Next() {
 			tell(&e.Entry)
 		}
-		return l.Close()
+		if err := l.Close(); err != nil || l.Leaves() == old.Leaves {
+			return err
+		}
 	}
 	rd, err := s.writer.HeadReader(ctx)
 	if rd == nil || err != nil {

@@ -123,7 +123,12 @@ func findIn(ctx context.Context, r *repo.Repo, s *repo.Snapshot, glob string, lo
 }
 
 func sameState(a, b *format.Entry) bool {
-	return sameAttributes(a, b) && sameContent(a.Content, b.Content)
+	return sameAttributes(a, b) && sameContents(a, b)
+}
+
+// sameContents compares what was proven, and what was not.
+func sameContents(a, b *format.Entry) bool {
+	return sameContent(a.Content, b.Content) && sameContent(a.Unproven, b.Unproven)
 }
 
 // Change is what happened to a path.
@@ -191,12 +196,7 @@ type seen struct {
 	err   error
 }
 
-func (s *seen) bytes() uint64 {
-	if s.entry.Content == nil {
-		return 0
-	}
-	return s.entry.Content.Length
-}
+func (s *seen) bytes() uint64 { return lengthOf(&s.entry) }
 
 func (s *seen) difference(c Change, before, after uint64) Difference {
 	return Difference{Path: s.full, Change: c, Before: before, After: after, Err: s.err}
@@ -243,7 +243,7 @@ func compareEntries(x, y *seen) (Difference, bool) {
 			d.Err = x.err
 		}
 		return d, true
-	case x.entry.Type != y.entry.Type || x.entry.Target != y.entry.Target || !sameContent(x.entry.Content, y.entry.Content):
+	case x.entry.Type != y.entry.Type || x.entry.Target != y.entry.Target || !sameContents(&x.entry, &y.entry):
 		return d, true
 	case !sameAttributes(&x.entry, &y.entry):
 		d.Change = Attributes

@@ -1,9 +1,11 @@
 package snapshot
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/chatkeep/chatkeep/internal/madeup"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 )
@@ -64,5 +66,44 @@ func (p *place) heals(pack format.Name, data, names bool) {
 		if len(out.Failed) > 0 {
 			p.t.Errorf("the snapshot before the loss: %v", out.Failed)
 		}
+	}
+}
+
+// What is lost stays known as lost while snapshots carry it over.
+func TestLostPacksAndStages(t *testing.T) {
+	p := newApp(t, format.Full)
+	p.must(madeup.Database(p.path(messages), 1<<20, 1, true))
+	p.videos(40)
+	p.backup()
+	for _, n := range p.names(format.KindPack) {
+		p.flip(object(n))
+	}
+	p.report(p.open(), 100)
+	_, err := p.tryBackup(TakeOptions{Now: hurried()})
+	p.must(err)
+	p.restoredApp()
+}
+
+// So it does in a backup that looks at another account.
+func TestLostPacksAndOnly(t *testing.T) {
+	p := newApp(t, format.Full)
+	p.must(madeup.Database(p.path(messages), 1<<20, 1, true))
+	p.videos(4)
+	p.write("../other/x", noise("x", 1000))
+	p.only = append(p.only, p.folder("other", filepath.Join(p.dir, "other")))
+	p.backup()
+	for _, n := range p.names(format.KindPack) {
+		p.flip(object(n))
+	}
+	p.report(p.open(), 100)
+	for range 2 {
+		_, err := p.tryBackup(TakeOptions{Only: []string{"other"}})
+		p.must(err)
+		p.report(p.open(), 100)
+	}
+	p.backup()
+	p.restoredApp()
+	if again := p.backup(); again.Counts.Objects != 1 {
+		t.Errorf("%+v", again.Counts)
 	}
 }

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 // matcher reads the parent's entries alongside a walk; both come in tree
 // order, so each is read once and nothing is kept in memory.
 type matcher struct {
+	src     *repo.ListedSource
 	list    *repo.ListingReader // nil without a parent
 	next    *repo.Listed
 	removed uint64 // files of the parent that the walk did not meet
@@ -21,7 +23,7 @@ type matcher struct {
 // newMatcher begins with a source's parent, nil for none. met is told of each
 // of its entries as it is passed.
 func newMatcher(old *repo.ListedSource, met func(*format.Entry)) *matcher {
-	m := &matcher{met: met}
+	m := &matcher{src: old, met: met}
 	if old != nil {
 		m.list = old.Open()
 		m.next = m.list.Next()
@@ -75,6 +77,17 @@ func (m *matcher) finish() uint64 {
 		_ = m.list.Close() // only read
 	}
 	return m.removed
+}
+
+// isBlind reports whether the last snapshot may hold more of an account than
+// its listing, now read to the end, told. What a pass left would be missing then
+// instead of standing as it was.
+func (t *taker) isBlind(ctx context.Context, account string, m *matcher) (bool, error) {
+	if m.list != nil {
+		return t.blind || m.list.Leaves() < m.src.Leaves, nil
+	}
+	src, known, err := t.writer.HeadSource(ctx, account)
+	return t.blind || !known || src != nil && src.Tree != nil, err
 }
 
 // tick is how coarse a file system's change times may be: a write within one

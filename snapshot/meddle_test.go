@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"path"
 	"strings"
 
@@ -13,6 +15,9 @@ import (
 type meddling struct {
 	busy     string // a folder that is being written
 	captured func(path string, got *sources.Captured)
+	walks    func() // called when a walk begins; may be nil
+	fail     string // a database that can't be read,
+	err      error  // and why
 }
 
 func (m *meddling) wrap(a sources.Account) sources.Account { return &appAccount{a, m} }
@@ -38,6 +43,9 @@ type appView struct {
 }
 
 func (v *appView) Walk(ctx context.Context, entry func(sources.Entry) error, skipped func(sources.Skipped)) error {
+	if v.m.walks != nil {
+		v.m.walks()
+	}
 	return v.databases.Walk(ctx, func(e sources.Entry) error {
 		switch {
 		case v.m.busy == "" || e.Path != v.m.busy && !strings.HasPrefix(e.Path, v.m.busy+"/"):
@@ -50,6 +58,9 @@ func (v *appView) Walk(ctx context.Context, entry func(sources.Entry) error, ski
 }
 
 func (v *appView) Capture(ctx context.Context, e sources.Entry, t sources.Target, o sources.CaptureOptions) (*sources.Captured, error) {
+	if e.Path == v.m.fail {
+		return nil, cmp.Or(v.m.err, errors.New("input/output error"))
+	}
 	got, err := v.databases.Capture(ctx, e, t, o)
 	if err == nil && v.m.captured != nil {
 		v.m.captured(e.Path, got)

@@ -24,7 +24,8 @@ type taker struct {
 	limit   limit
 	left    leftover
 
-	unbounded bool // it takes in whatever there is
+	blind bool // of an account, not all is known that the last snapshot holds
+	kept  bool // an account keeps the state of the last snapshot
 
 	root    format.Root
 	counts  format.Counts
@@ -72,7 +73,6 @@ func (t *taker) all(ctx context.Context, accounts []sources.Account) (err error)
 	if err := t.stage.databases.round(ctx, t, list); err != nil {
 		return err
 	}
-	t.begin()
 	return t.files(ctx, list)
 }
 
@@ -145,7 +145,9 @@ func (t *taker) publish(ctx context.Context) (*Taken, error) {
 	if err := t.writer.Flush(); err != nil {
 		return nil, err
 	}
-	s := &format.Snapshot{Time: t.start.UnixNano(), Root: root, Counts: t.counts, Partial: t.left.any(), ShrunkAt: shrink.at, Records: shrink.confirmed}
+	head := t.writer.Head()
+	partial := t.left.any() || t.kept && head != nil && head.Partial
+	s := &format.Snapshot{Time: t.start.UnixNano(), Root: root, Counts: t.counts, Partial: partial, ShrunkAt: shrink.at, Records: shrink.confirmed}
 	taken.Snapshot, err = t.writer.Publish(ctx, s, t.listing.Seal)
 	if err != nil {
 		return nil, err
@@ -157,11 +159,19 @@ func (t *taker) publish(ctx context.Context) (*Taken, error) {
 }
 
 // remarks puts what was flagged and skipped into the root, as far as there is
-// room.
+// room: first of all what shrank, which later snapshots say again.
 func (t *taker) remarks() {
+	slices.SortStableFunc(t.flagged, func(a, b format.Remark) int { return rank(a) - rank(b) })
 	t.counts.Flagged, t.counts.Skipped = uint64(len(t.flagged)), uint64(len(t.skipped))
 	t.root.Flagged, t.root.Skipped = cut(t.flagged), cut(t.skipped)
 	t.root.Omitted = uint64(len(t.flagged) - len(t.root.Flagged) + len(t.skipped) - len(t.root.Skipped))
+}
+
+func rank(m format.Remark) int {
+	if isShrink(m) {
+		return 0
+	}
+	return 1
 }
 
 func cut(list []format.Remark) []format.Remark {
@@ -178,6 +188,7 @@ func whyKept(cause error) string {
 
 // keepOld carries the last state of a source over.
 func (t *taker) keepOld(ctx context.Context, a sources.Account) error {
+	t.kept = true
 	old := t.writer.Parent(a.Name())
 	if old == nil || old.Leaves == 0 {
 		return t.keepTree(ctx, a)
@@ -191,6 +202,7 @@ func (t *taker) keepOld(ctx context.Context, a sources.Account) error {
 	l := old.Open()
 	for e := l.Next(); e != nil && err == nil; e = l.Next() {
 		err = b.Add(e.Entry, e)
+		t.owe(&e.Entry)
 		t.count(&src, &e.Entry)
 	}
 	if err = errors.Join(err, l.Close()); err != nil {
@@ -214,6 +226,7 @@ func (t *taker) keepTree(ctx context.Context, a sources.Account) error {
 	if err != nil {
 		return err
 	}
+	t.writer.Owe(nil)
 	t.counts.Files, t.counts.Dirs, t.counts.Bytes = t.counts.Files+src.Files, t.counts.Dirs+src.Dirs, t.counts.Bytes+src.Tree.Bytes
 	t.root.Sources = append(t.root.Sources, *src)
 	return t.listing.Done(b, src.Tree)
@@ -225,6 +238,15 @@ func (t *taker) endSource(b *repo.TreeBuilder, src format.SourceTree) (err error
 	}
 	t.root.Sources = append(t.root.Sources, src)
 	return t.listing.Done(b, src.Tree)
+}
+
+// owe notes what is kept of an entry without a look at the file.
+func (t *taker) owe(e *format.Entry) {
+	for _, c := range []*format.Content{e.Content, e.Unproven} {
+		if c != nil {
+			t.writer.Owe(c)
+		}
+	}
 }
 
 // count adds an entry to the figures of the snapshot.

@@ -39,7 +39,7 @@ func TestFewRequests(t *testing.T) {
 
 	gets := p.memory.Calls(memory.Get)
 	p.restored()
-	if n := p.memory.Calls(memory.Get) - gets; n > 12 {
+	if n := p.memory.Calls(memory.Get) - gets; n > 20 {
 		t.Errorf("restoring 1,501 small files took %d reads", n)
 	}
 	p.check(100)

@@ -30,6 +30,8 @@ type restorer struct {
 	later   []laterLink
 	folders []folderMeta // deepest last; set once everything is in them
 	made    map[string]bool
+	without map[string]bool // journals that don't belong to what is restored
+	logs    map[string]bool // files called like a database's logs that are restored
 	meter   meter
 }
 
@@ -48,7 +50,7 @@ func newRestorer(rd *repo.Reader, dir *os.Root, o RestoreOptions) *restorer {
 	if o.Workers == 0 {
 		o.Workers = 2
 	}
-	rs := &restorer{rd: rd, dir: dir, near: folders{top: dir}, opt: o, made: map[string]bool{}}
+	rs := &restorer{rd: rd, dir: dir, near: folders{top: dir}, opt: o, made: map[string]bool{}, without: map[string]bool{}, logs: map[string]bool{}}
 	rs.meter.tell = o.Progress
 	rs.batch = newBatch(rs)
 	return rs
@@ -98,14 +100,14 @@ func (rs *restorer) within(source string) (parts []string, some bool) {
 			return nil, true
 		}
 		if name, rest, _ := strings.Cut(g, "/"); name == source {
-			parts = append(parts, rest)
+			parts = append(parts, rest, journalOf(rest))
 		}
 	}
 	return parts, len(rs.opt.Include) == 0 || len(parts) > 0
 }
 
 // chosen reports whether the options ask for an entry. Folders come along with
-// what is in them.
+// what is in them, and journals with their databases, which are torn without.
 func (rs *restorer) chosen(full string, e *format.Entry) bool {
 	if len(rs.opt.Categories) > 0 && !slices.Contains(rs.opt.Categories, e.Category) {
 		return false
@@ -114,7 +116,7 @@ func (rs *restorer) chosen(full string, e *format.Entry) bool {
 		return len(rs.opt.Categories) == 0 || e.Type != format.TypeDir
 	}
 	for _, g := range rs.opt.Include {
-		if Matches(g, full) {
+		if Matches(g, full) || e.Type == format.TypeFile && Matches(g, strings.TrimSuffix(full, journalSuffix)) {
 			return true
 		}
 	}
@@ -144,6 +146,12 @@ func matchesItself(glob, full string) bool {
 
 func (rs *restorer) entry(ctx context.Context, full string, e *format.Entry) error {
 	rs.choose(full, e)
+	if rs.without[full] {
+		return nil
+	}
+	if isLog(full) {
+		rs.logs[full] = true
+	}
 	if err := rs.folder(path.Dir(full)); err != nil {
 		rs.fail(full, reasonWrite, err)
 		return nil
@@ -180,6 +188,7 @@ func (rs *restorer) choose(full string, e *format.Entry) {
 	case e.Unproven == nil:
 	case e.Content == nil || rs.opt.Unproven:
 		e.Content = e.Unproven
+		rs.without[journalOf(full)] = true // it is of the proven one
 		rs.out.Torn = append(rs.out.Torn, full)
 	default:
 		rs.out.Older = append(rs.out.Older, full)

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -101,4 +102,39 @@ func TestLeftOutIsNoShrink(t *testing.T) {
 	if len(taken.Flagged) > 0 || taken.Snapshot.ShrunkAt != 0 {
 		t.Errorf("%+v", taken.Flagged)
 	}
+}
+
+// A device that was shut out may be in the hands of whoever deleted something.
+func TestRevokedDeviceConfirmsNothing(t *testing.T) {
+	p := newApp(t, format.Full)
+	p.must(madeup.Database(p.path(messages), 2<<20, 1, true))
+	p.backup()
+	other := p.join("phone", format.Full)
+	p.must(os.Remove(p.path(messages)))
+	p.must(madeup.Database(p.path(messages), 1<<19, 2, true))
+	shrunk := p.backup()
+	p.must(other.open().ConfirmShrink(background, shrunk.Snapshot))
+	id := other.ring().Device.ID
+	p.nextRoster(func(r *format.Roster) {
+		for i := range r.Devices {
+			r.Devices[i].Revoked = r.Devices[i].Revoked || r.Devices[i].ID == id
+		}
+	})
+	if taken := p.backup(); taken.Snapshot.ShrunkAt == 0 {
+		t.Error("a device that was shut out has ended the alarm")
+	}
+}
+
+// A database that shrinks while the listing is lost is an alarm as well.
+func TestShrinkWithoutListing(t *testing.T) {
+	p := newApp(t, format.Full)
+	p.must(madeup.Database(p.path(messages), 2<<20, 1, true))
+	p.backup()
+	p.must(os.RemoveAll(filepath.Join(p.state.Dir(), "listing")))
+	p.must(os.Remove(p.path(messages)))
+	p.must(madeup.Database(p.path(messages), 1<<19, 2, true))
+	if taken := p.backup(); taken.Snapshot.ShrunkAt != 2 {
+		t.Errorf("shrunk at %d", taken.Snapshot.ShrunkAt)
+	}
+	p.check(100)
 }

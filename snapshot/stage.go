@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/chatkeep/chatkeep/repo"
@@ -28,8 +30,23 @@ const (
 // limit says what one pass takes in. What it doesn't, stays as it was in the
 // last snapshot.
 type limit struct {
-	level int       // the least urgent priority that is taken in
-	until time.Time // no file is begun after that; zero: no end
+	level int        // the least urgent priority that is taken in
+	time  *allowance // no file is begun after it; nil: no end
+}
+
+// allowance is the time in which files are begun. It starts with the first of
+// them, however long the databases and the walk to it took: so every pass takes
+// something in.
+type allowance struct {
+	first sync.Once
+	until time.Time
+}
+
+// isUp reports whether the time is over.
+func (a *allowance) isUp(now func() time.Time) bool {
+	begins := false
+	a.first.Do(func() { a.until, begins = now().Add(stageTime), true })
+	return !begins && !now().Before(a.until)
 }
 
 // leftover is what a pass did not take in.
@@ -67,6 +84,7 @@ type stage struct {
 	accounts  []sources.Account
 	opt       TakeOptions
 	level     int
+	first     uint64   // number of this backup's first snapshot
 	left      leftover // of the published pass
 	databases *captures
 }
@@ -97,14 +115,18 @@ func (s *stage) next() int {
 }
 
 // take makes passes until one is worth a snapshot: it is the last, or leaves
-// more than a pack to come and has something new to show.
+// more than a pack to come and has something new to show, or its time was up:
+// nobody should have to look again at what it has looked at.
 func (s *stage) take(ctx context.Context) (*Taken, error) {
-	for unbounded := false; ; {
-		t, err := s.newTaker(limit{level: s.level})
+	for unbounded := s.opt.DryRun; ; {
+		l := limit{level: s.level}
+		if !unbounded {
+			l.time = &allowance{}
+		}
+		t, err := s.newTaker(l)
 		if err != nil {
 			return nil, err
 		}
-		t.unbounded = unbounded
 		if err := t.total(ctx, s.accounts); err != nil {
 			return nil, err
 		}
@@ -112,14 +134,15 @@ func (s *stage) take(ctx context.Context) (*Taken, error) {
 			return nil, err
 		}
 		s.left = t.left
+		much := t.left.bytes > uint64(s.packSize())
 		switch {
-		case !t.left.any() || t.news() && t.left.bytes > uint64(s.packSize()):
+		case !t.left.any() || much && !t.blind && (t.left.here || t.news()):
 			taken, err := t.publish(ctx)
 			if err == nil && !s.opt.DryRun {
-				err = s.databases.published()
+				err = s.databases.published(t.sawAll())
 			}
 			return taken, err
-		case t.left.bytes <= uint64(s.packSize()):
+		case !much || t.blind:
 			s.level, unbounded = allLevels, true
 		default:
 			s.level = s.next()
@@ -140,16 +163,21 @@ func (t *taker) news() bool {
 	return c.New+c.Changed+c.Removed > 0 || t.writer.Head() == nil
 }
 
-// begin starts the time in which a pass takes files in, after the databases.
-func (t *taker) begin() {
-	if !t.unbounded {
-		t.limit.until = t.opt.Now().Add(stageTime)
-	}
+// sawAll reports whether a pass knows of all databases that there are.
+func (t *taker) sawAll() bool {
+	unread := func(m format.Remark) bool { return m.Reason == string(sources.Unreadable) }
+	return !t.left.any() && !t.kept && len(t.waiting) == 0 && !slices.ContainsFunc(t.skipped, unread)
 }
 
 // timeIsUp reports whether no file is begun any more.
-func (t *taker) timeIsUp() bool {
-	return !t.limit.until.IsZero() && !t.opt.Now().Before(t.limit.until)
+func (t *taker) timeIsUp() bool { return t.limit.time != nil && t.limit.time.isUp(t.opt.Now) }
+
+// restless reports a large file that an earlier stage of this backup has taken
+// in and that changed since. It waits for the next backup, or some that never
+// rest would keep all others out.
+func (p *pipeline) restless(it *item) bool {
+	t := p.t
+	return t.limit.time != nil && it.parent != nil && it.parent.Captured >= t.stage.first && it.seen.Size > t.stage.packSize() && !it.seen.Database
 }
 
 // leave keeps an item as the last snapshot has it, or out if that has none. It
@@ -172,11 +200,12 @@ func (it *item) stay() {
 		it.gone = true
 		return
 	}
-	it.old, it.entry = it.parent, it.parent.Entry
+	it.old, it.entry, it.stays = it.parent, it.parent.Entry, true
 }
 
 // settled reports whether nobody has written a file for as long as its source
-// asks for.
+// asks for. A time far in the future is a clock's mistake and no reason to wait
+// forever.
 func (p *pipeline) settled(e *sources.Entry) bool {
-	return e.Settle == 0 || p.t.opt.Now().Sub(e.ModTime) >= e.Settle
+	return e.Settle == 0 || p.t.opt.Now().Sub(e.ModTime).Abs() >= e.Settle
 }

@@ -88,11 +88,16 @@ func Take(ctx context.Context, r *repo.Repo, accounts []sources.Account, o TakeO
 	o.Writer.DryRun = o.DryRun
 	start := time.Now()
 	all := &Taken{}
+	first := uint64(0)
 	for level := firstLevel; ; {
 		s, err := newStage(ctx, r, accounts, o, level)
 		if err != nil {
 			return nil, err
 		}
+		if first == 0 {
+			first = s.writer.NextSeq()
+		}
+		s.first = first
 		taken, err := s.take(ctx)
 		if err = errors.Join(err, s.close()); err != nil {
 			return nil, err

@@ -107,3 +107,13 @@ func TestDatabasesComeAndGo(t *testing.T) {
 	p.restoredApp()
 	p.check(100)
 }
+
+// A time in the future says nothing of who is writing.
+func TestFilesOfTheFuture(t *testing.T) {
+	p := newApp(t, format.Full)
+	const name = "msg/video/2024-01/future.mp4"
+	p.plant(name, noise("f", 1000))
+	p.must(os.Chtimes(p.path(name), time.Now().AddDate(12, 0, 0), time.Now().AddDate(12, 0, 0)))
+	p.backup()
+	p.restoredApp()
+}

@@ -29,6 +29,9 @@ type Plan struct {
 	Reason  Reason // Base only
 	Changed uint64 // blocks that differ from the parent's
 	Moved   uint64 // of these, blocks that a base has elsewhere
+	// Copies says that layers copy from the base, so that Build needs to know
+	// its chunks.
+	Copies bool
 	// Ready says that the delta has the bytes it takes. Otherwise the caller
 	// captures once more, into a new delta that begins empty and keeps Needs.
 	// That is simpler than reading bytes from elsewhere, and right although
@@ -67,6 +70,7 @@ func (d *Delta) Plan(plain bool) (*Plan, error) {
 		}
 		d.choose(p)
 	}
+	p.Copies = d.copies(p)
 	p.Needs = p.needs()
 	p.Ready = p.Needs == KeepChanged || d.keepsAll(p)
 	return p, nil
@@ -101,6 +105,20 @@ func (d *Delta) literals(p *Plan) (n uint64) {
 		}
 	}
 	return n
+}
+
+// copies reports whether the plan's layers hold a block that the base has
+// elsewhere: one that moved now, or one that moved earlier and is merged.
+func (d *Delta) copies(p *Plan) bool {
+	if p.moves == nil || p.Kind != Layer && p.Kind != Merge {
+		return false
+	}
+	for i := range d.slots {
+		if p.isMoved(i) && d.written(p, i) {
+			return true
+		}
+	}
+	return false
 }
 
 // written reports whether the plan's layers set block i: one that changed or
