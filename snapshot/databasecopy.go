@@ -36,9 +36,12 @@ func (c *captures) capture(ctx context.Context, d *captured) {
 	var table *image.Table
 	var mark image.Mark
 	if d.base = c.usable(d); d.base != nil {
-		if table = c.tables.Load(d.database(), d.base); table != nil {
-			mark, _ = c.tables.Mark(d.database(), d.base)
-		} else {
+		mark, _ = c.tables.Mark(d.database(), d.base)
+		if c.unchanged(ctx, d, mark) {
+			return
+		}
+		if table = c.tables.Load(d.database(), d.base); table == nil {
+			mark = image.Mark{}
 			table, d.fatal = c.rebuild(ctx, d, d.base)
 		}
 	}
@@ -54,7 +57,7 @@ func (c *captures) capture(ctx context.Context, d *captured) {
 		if keep.Full() {
 			since = nil
 		}
-		d.full = since == nil || time.Since(mark.Compared).Abs() > fullEvery // a clock may have been far ahead
+		d.full = since == nil || due(mark)
 		again, err := c.once(ctx, d, table, keep, since)
 		switch {
 		case ctx.Err() != nil:
@@ -80,6 +83,35 @@ func (c *captures) capture(ctx context.Context, d *captured) {
 		return
 	}
 }
+
+// due reports whether a database is to be read whole. A clock may have been far
+// ahead.
+func due(m image.Mark) bool { return time.Since(m.Compared).Abs() > fullEvery }
+
+// unchanged reports whether nothing was written since the parent. That needs no
+// block table.
+func (c *captures) unchanged(ctx context.Context, d *captured, m image.Mark) bool {
+	if len(m.Mark) == 0 || due(m) {
+		return false
+	}
+	got, err := d.view.Capture(ctx, d.entry, untouched{}, sources.CaptureOptions{Since: m.Mark, Dir: c.dir})
+	if err != nil {
+		return false // the capture that follows says why
+	}
+	d.got = got // closed by that capture, if there is one
+	return got.Same
+}
+
+// untouched is a target that refuses to be written: the copy must be what it
+// was.
+type untouched struct{}
+
+var errTouched = errors.New("the database changed")
+
+func (untouched) WriteAt([]byte, int64) (int, error) { return 0, errTouched }
+func (untouched) Hold([]byte, int64) error           { return errTouched }
+func (untouched) ReadAt([]byte, int64) (int, error)  { return 0, errTouched }
+func (untouched) Truncate(int64) error               { return errTouched }
 
 // isOurs reports whether an error is one of our temporary files, rather than of
 // the database.

@@ -114,6 +114,13 @@ func (s *stage) next() int {
 	return s.left.next
 }
 
+// isQuick reports whether all that is left will be on the remote within the time
+// of one stage, at the pace of this one: then there is no need to put it in
+// order.
+func (s *stage) isQuick(uploaded uint64, took time.Duration) bool {
+	return float64(s.left.bytes)*took.Seconds() <= float64(uploaded)*stageTime.Seconds()
+}
+
 // take makes passes until one is worth a snapshot: it is the last, or leaves
 // more than a pack to come and has something new to show, or its time was up:
 // nobody should have to look again at what it has looked at.

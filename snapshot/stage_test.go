@@ -124,6 +124,25 @@ func TestStagesGoOnAndEnd(t *testing.T) {
 	p.check(100)
 }
 
+// What will be there soon anyway needs no order: one partial snapshot for the
+// messages, and then the rest.
+func TestQuickUploadIsTwoStages(t *testing.T) {
+	p := newApp(t, format.Full)
+	p.must(madeup.Database(p.path(messages), 4<<20, 1, true))
+	for i := range 10 {
+		p.plant(fmt.Sprintf("msg/attach/%032d/2024-01/Img/%d.dat", i, i), noise(fmt.Sprint("i", i), 300_000))
+		p.plant(fmt.Sprintf("msg/video/2024-01/%d.mp4", i), noise(fmt.Sprint("v", i), 400_000))
+	}
+	p.memory.SetLine(1<<20, 0)
+	taken, err := p.tryBackup(TakeOptions{Now: p.memory.Now})
+	p.must(err)
+	if taken.Partial != 1 || taken.Snapshot.Partial {
+		t.Errorf("%+v", taken)
+	}
+	p.restoredApp()
+	p.check(100)
+}
+
 // A small first backup is one snapshot.
 func TestFewBytesAreOneStage(t *testing.T) {
 	p := newApp(t, format.Full)

@@ -98,6 +98,7 @@ func Take(ctx context.Context, r *repo.Repo, accounts []sources.Account, o TakeO
 			first = s.writer.NextSeq()
 		}
 		s.first = first
+		begun := o.Now()
 		taken, err := s.take(ctx)
 		if err = errors.Join(err, s.close()); err != nil {
 			return nil, err
@@ -109,6 +110,9 @@ func Take(ctx context.Context, r *repo.Repo, accounts []sources.Account, o TakeO
 		}
 		all.Partial++
 		level = s.next()
+		if s.isQuick(taken.Counts.Uploaded, o.Now().Sub(begun)) {
+			level = allLevels
+		}
 	}
 }
 
