@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,6 +92,28 @@ func (t *taker) isBlind(ctx context.Context, account string, m *matcher) (bool, 
 	return t.blind || !known || src != nil && src.Tree != nil, err
 }
 
+// match finds the entry in the parent, and carries it over if nothing of it
+// was touched since.
+func (p *pipeline) match(it *item) {
+	old := p.parent.find(it.entry.Path)
+	if old == nil {
+		return
+	}
+	it.parent = old
+	if p.t.untouched(old, &it.entry, it.seen) {
+		it.carry()
+		it.sameAs = nil
+	}
+}
+
+// unchanged reports whether an entry that was read again is, after all, what
+// the parent has.
+func (p *pipeline) unchanged(it *item) bool {
+	old := it.parent
+	return old != nil && sameAttributes(&old.Entry, &it.entry) && sameXAttrs(old.XAttrs, it.entry.XAttrs) &&
+		old.Unproven == nil && it.entry.Unproven == nil && sameContent(old.Content, it.entry.Content) && (old.Content == nil || !p.t.lost(old.Content))
+}
+
 // tick is how coarse a file system's change times may be: a write within one
 // tick of a read can leave the time as it was.
 const tick = 20 * time.Millisecond
@@ -138,4 +162,21 @@ func namesLost(w *repo.Writer, c *format.Content) bool {
 		}
 	}
 	return false
+}
+
+func sameXAttrs(a, b []format.XAttr) bool {
+	return slices.EqualFunc(a, b, func(a, b format.XAttr) bool { return a.Name == b.Name && bytes.Equal(a.Value, b.Value) })
+}
+
+// sameContent compares what chunks two contents are made of, not where those
+// lie.
+func sameContent(a, b *format.Content) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	same := func(a, b []format.Ref) bool {
+		return slices.EqualFunc(a, b, func(a, b format.Ref) bool { return a.ID == b.ID })
+	}
+	return a.Image == b.Image && a.Length == b.Length && a.Depth == b.Depth &&
+		same(a.Refs, b.Refs) && same(a.Layers, b.Layers) && same(a.Kept, b.Kept)
 }
