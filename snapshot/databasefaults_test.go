@@ -18,7 +18,7 @@ import (
 // Whichever call of the remote fails while databases are backed up: the next
 // backup holds the newest messages, and uploads only what changed.
 func TestEveryCallFailsWithDatabases(t *testing.T) {
-	for call, done := 1, false; !done; call++ {
+	for call, done := 1, false; !done; call += raceStride {
 		for _, lost := range []bool{false, true} {
 			t.Run(fmt.Sprintf("call %d lost %v", call, lost), func(t *testing.T) {
 				p := newApp(t, format.BackupOnly) // it could not read back what it forgot

@@ -26,7 +26,7 @@ func TestBackupWhileTheAppWrites(t *testing.T) {
 			ctx, cancel := context.WithCancel(background)
 			done := make(chan error, 1)
 			go func() { done <- w.Run(ctx, 200*time.Microsecond) }()
-			for range 15 {
+			for range 15 / raceStride {
 				since := w.Committed()
 				taken := p.backup()
 				if len(taken.Flagged)+len(taken.Skipped) > 0 {

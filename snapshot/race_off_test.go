@@ -2,5 +2,8 @@
 
 package snapshot
 
-// racing: the race detector is off.
-const racing = false
+// racing: the race detector is off, and every step of long series is taken.
+const (
+	racing     = false
+	raceStride = 1
+)
