@@ -74,7 +74,7 @@ func sized(b []byte, n int) []byte { return slices.Grow(b[:0], n)[:n] }
 const (
 	// wholeBelow: a range that ends before this is read together with the
 	// pack's header, in one request.
-	wholeBelow = 1 << 20
+	wholeBelow = 512 << 10
 	// firstBytes is how much such a request brings at least: what is wanted
 	// next mostly lies near.
 	firstBytes = 128 << 10
