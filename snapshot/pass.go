@@ -163,8 +163,9 @@ func (t *taker) publish(ctx context.Context) (*Taken, error) {
 func (t *taker) remarks() {
 	slices.SortStableFunc(t.flagged, func(a, b format.Remark) int { return rank(a) - rank(b) })
 	t.counts.Flagged, t.counts.Skipped = uint64(len(t.flagged)), uint64(len(t.skipped))
-	t.root.Flagged, t.root.Skipped = cut(t.flagged), cut(t.skipped)
-	t.root.Omitted = uint64(len(t.flagged) - len(t.root.Flagged) + len(t.skipped) - len(t.root.Skipped))
+	missing := slices.Concat(t.skipped, t.waiting)
+	t.root.Flagged, t.root.Skipped = cut(t.flagged), cut(missing)
+	t.root.Omitted = uint64(len(t.flagged) - len(t.root.Flagged) + len(missing) - len(t.root.Skipped))
 }
 
 func rank(m format.Remark) int {

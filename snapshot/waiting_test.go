@@ -24,6 +24,11 @@ func TestGrowingMediaWaits(t *testing.T) {
 	if len(taken.Waiting) != 1 || taken.Waiting[0].Path != half || len(taken.Flagged)+len(taken.Skipped) > 0 || taken.Snapshot.Partial {
 		t.Errorf("%+v", taken)
 	}
+	root, err := p.open().RootOf(background, taken.Snapshot)
+	p.must(err)
+	if len(root.Skipped) != 1 || root.Skipped[0] != taken.Waiting[0] {
+		t.Errorf("the snapshot does not say what it lacks: %+v", root.Skipped)
+	}
 	if dir, _ := p.back(repo.Latest, RestoreOptions{}); exists(filepath.Join(dir, half)) || !exists(filepath.Join(dir, done)) {
 		t.Error("half a file was taken, or a whole one was not")
 	}

@@ -117,6 +117,8 @@ func (a *app) tellBackup(t *snapshot.Taken, dryRun bool) {
 	}
 	if len(t.Skipped) > 0 {
 		a.tell("backup.part", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time), "count", len(t.Skipped))
+	} else if len(t.Waiting) > 0 {
+		a.tell("backup.done_but", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
 	} else {
 		a.tell("backup.done", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
 	}

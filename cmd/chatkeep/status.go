@@ -11,6 +11,7 @@ import (
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/snapshot"
+	"github.com/chatkeep/chatkeep/sources"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -86,13 +87,17 @@ func (a *app) openOwn(ctx context.Context) (*opened, *repo.Snapshot, error) {
 
 func (a *app) tellStatus(ctx context.Context, o *opened, s *repo.Snapshot, d *statusJSON) error {
 	d.BackedUpThrough, d.Last.Backup, d.Partial = stamp(s.Time), stamp(s.Finished), s.Partial
-	a.tell("status.through", "time", clock(s.Time))
-	if s.Partial {
-		a.tell("status.partial")
-	}
 	root, err := o.RootOf(ctx, s)
 	if err != nil {
 		return err
+	}
+	if root != nil && len(root.Skipped) > 0 || s.Counts.Skipped > 0 {
+		a.tell("status.through_but", "time", clock(s.Time))
+	} else {
+		a.tell("status.through", "time", clock(s.Time))
+	}
+	if s.Partial {
+		a.tell("status.partial")
 	}
 	if root == nil && s.Counts.Flagged+s.Counts.Skipped > 0 {
 		a.tell("status.unnamed", "count", s.Counts.Flagged+s.Counts.Skipped)
@@ -116,7 +121,9 @@ func (a *app) problem(d *statusJSON, m format.Remark) {
 		p.Hint = a.say("status.shrunk")
 	}
 	d.Problems = append(d.Problems, p)
-	a.raise(exitRemarks)
+	if m.Reason != string(sources.Waiting) { // that mends itself
+		a.raise(exitRemarks)
+	}
 	a.detail("status.problem", "path", printable(m.Source+"/"+m.Path), "text", p.Text)
 	if p.Hint != "" {
 		a.detail("prefix.hint", "text", p.Hint)

@@ -23,6 +23,7 @@ type running struct {
 	stdin  interface{ Close() error }
 	said   *bytes.Buffer
 	gone   chan struct{}
+	moved  chan struct{} // holds one if there were transactions since it was emptied
 	ending atomic.Bool
 }
 
@@ -72,10 +73,30 @@ func (r *running) launch() {
 	if r.stdin, err = r.cmd.StdinPipe(); err != nil {
 		r.t.Fatal(err)
 	}
+	steps, err := r.cmd.StdoutPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
+	r.moved = make(chan struct{}, 1)
+	read := make(chan struct{})
+	go func(moved chan struct{}) {
+		defer close(read)
+		b := make([]byte, 512)
+		for {
+			if _, err := steps.Read(b); err != nil {
+				return
+			}
+			select {
+			case moved <- struct{}{}:
+			default:
+			}
+		}
+	}(r.moved)
 	go func(cmd *exec.Cmd, gone chan struct{}) {
+		<-read // all of it: Wait closes the pipe
 		cmd.Wait()
 		close(gone)
 	}(r.cmd, r.gone)
@@ -93,16 +114,14 @@ func (r *running) count(i int) int64 {
 func (r *running) await(n int64) {
 	r.t.Helper()
 	want := r.count(committed) + n
-	for deadline := time.Now().Add(20 * time.Second); r.count(committed) < want; {
+	for deadline := time.After(20 * time.Second); r.count(committed) < want; {
 		select {
+		case <-r.moved:
 		case <-r.gone:
 			r.t.Fatalf("the app ended: %s", r.said)
-		default:
-		}
-		if time.Now().After(deadline) {
+		case <-deadline:
 			r.t.Fatalf("the app made no %d transactions", n)
 		}
-		time.Sleep(200 * time.Microsecond)
 	}
 }
 
@@ -114,8 +133,14 @@ func (r *running) lingering(n int) func() {
 			return
 		}
 		want := r.count(committed) + 3
-		for end := time.Now().Add(60 * time.Millisecond); r.count(committed) < want && time.Now().Before(end); {
-			time.Sleep(200 * time.Microsecond)
+		for end := time.After(60 * time.Millisecond); r.count(committed) < want; {
+			select {
+			case <-r.moved:
+			case <-r.gone:
+				return
+			case <-end:
+				return
+			}
 		}
 	}
 }
