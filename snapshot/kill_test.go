@@ -8,7 +8,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -48,6 +50,7 @@ func childBackup(dir string) error {
 	if p.remote, err = openLocal(dir); err != nil {
 		return err
 	}
+	p.remote = mortal(p.remote)
 	if p.state, err = repo.OpenState(filepath.Join(dir, "state"), nil); err != nil {
 		return err
 	}
@@ -69,6 +72,7 @@ type hunt struct {
 	*place
 	round   int           // fresh data in the chats
 	last    uint64        // newest snapshot
+	older   int           // snapshots of chats that were replaced by then
 	fresh   int64         // bytes ever written to the chats
 	typical time.Duration // a backup that is left alone
 	packs   map[string]fs.FileInfo
@@ -100,16 +104,13 @@ func (h *hunt) child(after time.Duration) { h.childOf("backup", after) }
 
 func (h *hunt) childOf(kind string, after time.Duration) {
 	h.t.Helper()
-	self, err := os.Executable()
-	h.must(err)
-	cmd := exec.Command(self, h.dir)
-	cmd.Env = append(os.Environ(), childVariable+"="+kind)
-	cmd.Stderr = os.Stderr
+	cmd := h.command(kind)
 	start := time.Now()
 	h.must(cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	var alarm <-chan time.Time
+	var err error
 	if after > 0 {
 		alarm = time.After(after)
 	}
@@ -125,8 +126,20 @@ func (h *hunt) childOf(kind string, after time.Duration) {
 	}
 }
 
+// command is a backup in a process of its own.
+func (h *hunt) command(kind string) *exec.Cmd {
+	h.t.Helper()
+	self, err := os.Executable()
+	h.must(err)
+	cmd := exec.Command(self, h.dir)
+	cmd.Env = append(os.Environ(), childVariable+"="+kind)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
 // survey fails if a pack has gone or was written again, and reports whether
-// there is a new snapshot.
+// there is a new snapshot of the chats as they are. One that is new may be older
+// than they are: a backup that was killed after sealing it left it for the next.
 func (h *hunt) survey() bool {
 	h.t.Helper()
 	now := map[string]fs.FileInfo{}
@@ -152,7 +165,41 @@ func (h *hunt) survey() bool {
 	h.must(err)
 	more := uint64(len(snapshots)) > h.last
 	h.last = uint64(len(snapshots))
-	return more
+	if !more {
+		return false
+	}
+	current := h.newest() == h.round
+	if !current {
+		h.older++
+	}
+	return current
+}
+
+// newest is the round that the newest snapshot holds: the present one, or the
+// one before.
+func (h *hunt) newest() int {
+	h.t.Helper()
+	remote, err := openLocal(h.dir)
+	h.must(err)
+	bare, err := repo.Open(background, remote, repo.Options{Recovery: h.recovery})
+	h.must(err)
+	v, err := OpenView(background, bare, repo.Latest)
+	h.must(err)
+	files := map[string]int{}
+	h.must(v.Walk(background, "", func(full string, e *format.Entry, err error) error {
+		if err == nil && e.Type == format.TypeFile {
+			files[path.Base(path.Dir(full))]++
+		}
+		return err
+	}))
+	h.must(v.Close())
+	for _, round := range []int{h.round, h.round - 1} {
+		if len(files) == 1 && files[strconv.Itoa(round)] == roundFiles {
+			return round
+		}
+	}
+	h.t.Fatalf("in round %d the newest snapshot holds %v", h.round, files)
+	return 0
 }
 
 // proves opens the repository as this device, and by the recovery key.
@@ -217,7 +264,7 @@ func TestKilled(t *testing.T) {
 	}
 	h.renew()
 	h.proves(true)
-	t.Logf("a backup takes %v; %d of %d kills came too late", h.typical, finished, kills)
+	t.Logf("a backup takes %v; %d of %d kills came too late, and %d left a sealed snapshot of chats replaced since", h.typical, finished, kills, h.older)
 }
 
 func newHunt(t *testing.T) *hunt {
