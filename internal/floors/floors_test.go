@@ -32,7 +32,7 @@ var house = []struct {
 		"providers/cloud", "providers/memory", "providers/providertest",
 		"sources/profile", "sources/folder", "sources/sourcetest",
 		"repo/chunker", "repo/index", "repo/trust", "repo/image",
-		"internal/madeup", "internal/fakecloud",
+		"internal/madeup", "internal/fakecloud", "internal/fakecloud/suite",
 	}},
 	{"1½", []string{"sources/tree"}},
 	{"1", []string{"config", "crypto", "providers", "sources", "sources/livedb", "repo/format"}},

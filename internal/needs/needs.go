@@ -36,6 +36,7 @@ const (
 	DBus       Need = "dbus"       // the dbus-daemon program
 	Restic     Need = "restic"     // the restic program
 	Borg       Need = "borg"       // the borg program
+	Suite      Need = "suite"      // minutes: CHATKEEP_TEST is "all" or "suite"
 )
 
 // Have skips the test unless every need is there. With CHATKEEP_TEST=all it
@@ -72,6 +73,7 @@ var missing = map[Need]func() error{
 	DBus:       program("dbus-daemon", "--version"),
 	Restic:     program("restic", "version"),
 	Borg:       program("borg", "--version"),
+	Suite:      noSuite,
 }
 
 // program asks that the program starts and succeeds with args: a wrapper on
@@ -107,6 +109,15 @@ func noCgo() error {
 func notRoot() error {
 	if uid := os.Geteuid(); uid != 0 {
 		return fmt.Errorf("user id is %d", uid)
+	}
+	return nil
+}
+
+// noSuite keeps what takes minutes out of an everyday run. All it needs
+// beside the time is the go command, which runs the tests anyway.
+func noSuite() error {
+	if env := os.Getenv("CHATKEEP_TEST"); env != "all" && env != string(Suite) {
+		return fmt.Errorf("it takes minutes; set CHATKEEP_TEST=suite or all")
 	}
 	return nil
 }
