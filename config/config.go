@@ -17,7 +17,10 @@
 // Secrets never stand in the YAML.
 package config
 
-import "reflect"
+import (
+	"reflect"
+	"time"
+)
 
 // Config is the whole file.
 type Config struct {
@@ -45,6 +48,9 @@ type Config struct {
 	// Remote is where the backups are kept, as TYPE:FOLDER or as a group of
 	// keys.
 	Remote Remote `yaml:"remote" jsonschema:"required"`
+
+	// Network bounds what goes over the line.
+	Network Network `yaml:"network,omitempty"`
 
 	// Profiles describe apps that chatkeep doesn't know by itself, so that they
 	// can stand in sources.
@@ -136,52 +142,134 @@ func Apps() []string {
 }
 
 // Remote is the place where backups are kept: TYPE:FOLDER, such as
-// local:/media/disk/chatkeep, or a group of keys.
+// local:/media/disk/chatkeep or drive:chatkeep, or a group of keys. Passwords
+// and tokens don't stand here: chatkeep remote login asks for them.
 type Remote struct {
 	// Type is the kind of service: local, a folder on this computer, also on
-	// another disk or a network drive.
+	// another disk or a network drive; drive (Google Drive), onedrive, dropbox,
+	// webdav, s3, sftp or smb; or a service that one of these is set up for:
+	// jianguoyun and openlist (webdav), tencent-cos, aliyun-oss and qiniu (s3).
 	Type RemoteType `yaml:"type" jsonschema:"required"`
 
-	// Folder is the folder there, a path on this computer. It may begin with ~
-	// or $HOME; a relative one is taken from the folder this file is in.
+	// Folder is the folder there. For s3 and its kind it is BUCKET or
+	// BUCKET/FOLDER, for smb SHARE or SHARE/FOLDER, for sftp a path, from the
+	// home folder there unless it begins with /. For local it is a path on this
+	// computer: it may begin with ~ or $HOME, and a relative one is taken from
+	// the folder this file is in.
 	Folder string `yaml:"folder" jsonschema:"required,minLength=1"`
 
+	// Options says more about the service, in rclone's words: url and user for
+	// webdav and openlist; provider, endpoint and region for s3; region alone
+	// for tencent-cos, aliyun-oss and qiniu; host, port, user, key_file and
+	// known_hosts_file for sftp; host, port, user and domain for smb; region: cn
+	// for the OneDrive of China.
+	Options Options `yaml:"options,omitempty"`
+
+	// Proxy is the proxy on the way there: http://HOST:PORT, https://HOST:PORT
+	// or socks5://HOST:PORT. Left out, it is that of HTTPS_PROXY in chatkeep's
+	// environment, which a service doesn't get from your shell. A proxy that
+	// asks for a password can only be given there.
+	Proxy string `yaml:"proxy,omitempty" jsonschema:"minLength=1"`
+
+	// CACert is a file with the certificates to trust there instead of the
+	// system's, in PEM form. Written like a source's folder.
+	CACert string `yaml:"ca_cert,omitempty" jsonschema:"minLength=1"`
+
 	// PackSize is how large the objects get that hold the chats: 1MiB to
-	// 128MiB, 64MiB if left out. Smaller ones suit a slow or shaky line, larger
-	// ones a place that takes few files a second.
+	// 128MiB. Left out, it is 64MiB, and 16MiB for webdav, jianguoyun and
+	// openlist. Smaller ones suit a slow or shaky line, larger ones a place that
+	// takes few files a second.
 	PackSize Size `yaml:"pack_size" jsonschema:"default=64MiB"`
+
+	// ChunkSize is how much of an object goes up in one request, and is kept in
+	// memory for it, with drive (256KiB times a power of two) and onedrive (a
+	// multiple of 320KiB). Left out, it is about 8MiB.
+	ChunkSize Size `yaml:"chunk_size,omitempty"`
+
+	// Transfers is how many objects go up or down at once, 1 to 16. Left out, it
+	// is what the service takes well: 1 to 4.
+	Transfers int `yaml:"transfers,omitempty" jsonschema:"minimum=1,maximum=16"`
+
+	// RequestsPerMinute bounds the requests, also over restarts. Left out, it is
+	// what the service allows where that is known, such as 18 for a free
+	// jianguoyun account; a paid one takes 45.
+	RequestsPerMinute int `yaml:"requests_per_minute,omitempty" jsonschema:"minimum=1,maximum=6000"`
 }
 
 // RemoteType is a kind of service that can keep backups.
 type RemoteType string
 
+// Options are settings of a service by their names.
+type Options map[string]string
+
 // What PackSize may be.
 const (
 	DefaultPackSize Size = 64 << 20
+	BridgePackSize  Size = 16 << 20 // DefaultPackSize where an upload is not sure of its end
 	MinPackSize     Size = 1 << 20
 	MaxPackSize     Size = 128 << 20
 )
 
+// What the counts of a Remote may be.
+const (
+	maxTransfers = 16
+	maxRequests  = 6000
+)
+
 // RemoteTypes returns what Remote.Type may be.
-func RemoteTypes() []RemoteType { return []RemoteType{"local"} }
+func RemoteTypes() []RemoteType {
+	return []RemoteType{
+		"local", "drive", "onedrive", "dropbox", "webdav", "s3", "sftp", "smb",
+		"jianguoyun", "openlist", "tencent-cos", "aliyun-oss", "qiniu",
+	}
+}
+
+// Network says how much of the line chatkeep may use. It bounds nothing where
+// the remote is local.
+type Network struct {
+	// Upload is the most that goes up in a second, such as 2MiB/s. Left out, or
+	// unlimited, there is no limit.
+	Upload Rate `yaml:"upload,omitempty"`
+
+	// Download is the most that comes down in a second.
+	Download Rate `yaml:"download,omitempty"`
+
+	// UploadPerDay is how much is uploaded in a day, from midnight to midnight.
+	// What is complete by then is there to be restored; the rest follows on the
+	// next days.
+	UploadPerDay Size `yaml:"upload_per_day,omitempty"`
+
+	// Timetable has other limits by the time of day, on this computer's clock:
+	// "08:00,512KiB/s 23:00,unlimited". Each holds until the next one, the last
+	// one over midnight. One rate is for both directions, UP:DOWN is for each.
+	// Of these and upload and download above, the lower one holds.
+	Timetable Timetable `yaml:"timetable,omitempty"`
+}
+
+// Timetable is a list of limits, in the order of their times.
+type Timetable []Slot
+
+// Slot is a limit that begins at a time of day.
+type Slot struct {
+	At               time.Duration // since midnight, whole minutes
+	Upload, Download Rate
+}
+
+// Rate is a number of bytes in a second, written like a size: 512KiB/s, or
+// unlimited, which is 0.
+type Rate int64
 
 // later lists keys that are planned but don't work in this version.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[Config](): {"schedule", "network", "power", "keep", "notify", "proxy"},
-	reflect.TypeFor[Remote](): {"proxy", "upload", "upload_per_day", "account", "preset"},
+	reflect.TypeFor[Config]():  {"schedule", "power", "keep", "notify"},
+	reflect.TypeFor[Network](): {"on_metered", "trusted"},
+	reflect.TypeFor[Remote]():  {"account"},
 }
 
-// Apps and kinds of remote that are planned but don't work in this version.
-var (
-	laterSources = []string{"wecom", "telegram", "whatsapp", "line", "dingtalk", "feishu"}
-	laterRemotes = []string{
-		"drive", "onedrive", "webdav", "s3", "sftp", "smb", "dropbox",
-		"jianguoyun", "openlist", "tencent-cos", "aliyun-oss", "qiniu",
-	}
-)
+// laterSources are apps that are planned but don't work in this version.
+var laterSources = []string{"wecom", "telegram", "whatsapp", "line", "dingtalk", "feishu"}
 
-// other maps words from other tools to ours, for the nearest valid word and to
-// know a planned kind of remote by them.
+// other maps words from other tools to ours, for the nearest valid word.
 var other = map[string]string{
 	"path": "folder", "dir": "folder", "directory": "folder", "paths": "sources", "folders": "sources",
 	"ignore": "exclude", "excludes": "exclude", "host": "device", "hostname": "device",
@@ -189,6 +277,8 @@ var other = map[string]string{
 	"weixin": "wechat", "xwechat": "wechat", "photos": "images", "pictures": "images", "documents": "files", "text": "messages",
 	"google": "drive", "gdrive": "drive", "googledrive": "drive", "google-drive": "drive", "microsoft": "onedrive",
 	"file": "local", "disk": "local", "folder": "local", "dav": "webdav", "ssh": "sftp", "samba": "smb",
+	"nutstore": "jianguoyun", "alist": "openlist", "cos": "tencent-cos", "tencentcos": "tencent-cos", "oss": "aliyun-oss", "aliyun": "aliyun-oss", "alibaba": "aliyun-oss", "kodo": "qiniu",
+	"bwlimit": "upload", "ca": "ca_cert", "settings": "options", "http_proxy": "proxy",
 }
 
 // defaults fills in what the file leaves out.
@@ -196,8 +286,17 @@ func (c *Config) defaults() {
 	if c.Device == "" {
 		c.Device = hostName()
 	}
-	if c.Remote.PackSize == 0 {
-		c.Remote.PackSize = DefaultPackSize
+	c.Remote.defaults()
+}
+
+func (r *Remote) defaults() {
+	if r.PackSize != 0 {
+		return
+	}
+	r.PackSize = DefaultPackSize
+	switch r.Type {
+	case "webdav", "jianguoyun", "openlist":
+		r.PackSize = BridgePackSize
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chatkeep/chatkeep/internal/hint"
 )
@@ -113,17 +113,82 @@ func TestFolders(t *testing.T) {
 }
 
 func TestRemotes(t *testing.T) {
+	local := func(folder string, size Size) Remote { return Remote{Type: "local", Folder: folder, PackSize: size} }
 	for text, want := range map[string]Remote{
-		"local:/srv/备份/chatkeep/": {"local", "/srv/备份/chatkeep", 64 << 20},
-		"local:/a:b":              {"local", "/a:b", 64 << 20},
-		"local:~/backup":          {"local", "/home/li/backup", 64 << 20},
-		"local:backup":            {"local", "/conf/backup", 64 << 20},
-		"{type: local, folder: b/c, pack_size: 1MiB}":  {"local", "/conf/b/c", 1 << 20},
-		"{folder: /b, type: local, pack_size: 128MiB}": {"local", "/b", 128 << 20},
+		"local:/srv/备份/chatkeep/": local("/srv/备份/chatkeep", 64<<20),
+		"local:/a:b":              local("/a:b", 64<<20),
+		"local:~/backup":          local("/home/li/backup", 64<<20),
+		"local:backup":            local("/conf/backup", 64<<20),
+		"{type: local, folder: b/c, pack_size: 1MiB}":  local("/conf/b/c", 1<<20),
+		"{folder: /b, type: local, pack_size: 128MiB}": local("/b", 128<<20),
+		"drive:chatkeep":      {Type: "drive", Folder: "chatkeep", PackSize: 64 << 20},
+		"drive:/备份/chatkeep/": {Type: "drive", Folder: "备份/chatkeep", PackSize: 64 << 20},
+		"jianguoyun:chatkeep": {Type: "jianguoyun", Folder: "chatkeep", PackSize: 16 << 20},
+		"{type: webdav, folder: a//b, options: {url: \"https://dav.example.com/\", user: li}}": {
+			Type: "webdav", Folder: "a/b", PackSize: 16 << 20, Options: Options{"url": "https://dav.example.com/", "user": "li"}},
+		"{type: openlist, folder: /x, pack_size: 32MiB, options: {url: http://192.168.1.2:5244/dav}}": {
+			Type: "openlist", Folder: "x", PackSize: 32 << 20, Options: Options{"url": "http://192.168.1.2:5244/dav"}},
+		"{type: s3, folder: chats-1/chatkeep, options: {provider: AWS, region: eu-west-1, force_path_style: true}}": {
+			Type: "s3", Folder: "chats-1/chatkeep", PackSize: 64 << 20,
+			Options: Options{"provider": "AWS", "region": "eu-west-1", "force_path_style": "true"}},
+		"{type: sftp, folder: /srv/backup, options: {host: nas, port: 2222, user: \"007\"}, proxy: socks5://127.0.0.1:1080/}": {
+			Type: "sftp", Folder: "/srv/backup", PackSize: 64 << 20, Proxy: "socks5://127.0.0.1:1080",
+			Options: Options{"host": "nas", "port": "2222", "user": "007"}},
+		"{type: smb, folder: Data/chatkeep, transfers: 1}": {Type: "smb", Folder: "Data/chatkeep", PackSize: 64 << 20, Transfers: 1},
+		"{type: drive, folder: x, proxy: http://127.0.0.1:7890, ca_cert: ~/ca.pem, chunk_size: 16MiB, transfers: 16, requests_per_minute: 45}": {
+			Type: "drive", Folder: "x", PackSize: 64 << 20, Proxy: "http://127.0.0.1:7890", CACert: "/home/li/ca.pem",
+			ChunkSize: 16 << 20, Transfers: 16, RequestsPerMinute: 45},
+		"{type: onedrive, folder: x, options: {region: cn}, ca_cert: ca.pem}": {
+			Type: "onedrive", Folder: "x", PackSize: 64 << 20, CACert: "/conf/ca.pem", Options: Options{"region": "cn"}},
+		"{type: dropbox, folder: x, options: {}}": {Type: "dropbox", Folder: "x", PackSize: 64 << 20},
 	} {
 		c := mustParse(t, "sources: [/a]\nremote: "+text)
-		if c.Remote != want {
+		if !reflect.DeepEqual(c.Remote, want) {
 			t.Errorf("%s is %+v, want %+v", text, c.Remote, want)
+		}
+		if again := mustParse(t, string(c.YAML())); !reflect.DeepEqual(again.Remote, want) {
+			t.Errorf("%s is read back as %+v", text, again.Remote)
+		}
+	}
+}
+
+// Every kind can be written in both forms, in a file and on a command line.
+func TestEveryRemoteType(t *testing.T) {
+	for _, kind := range RemoteTypes() {
+		c := mustParse(t, "sources: [/a]\nremote: "+string(kind)+":/x")
+		for _, text := range []string{"{type: " + string(kind) + ", folder: /x}", "{folder: /x, type: " + string(kind) + "}"} {
+			if same := mustParse(t, "sources: [/a]\nremote: "+text); !reflect.DeepEqual(same.Remote, c.Remote) {
+				t.Errorf("%s is %+v, the short form %+v", text, same.Remote, c.Remote)
+			}
+		}
+		r, err := ParseRemote(string(kind) + ":/x")
+		if err != nil || !reflect.DeepEqual(r, c.Remote) {
+			t.Errorf("--remote %s:/x is %+v, %v; in a file %+v", kind, r, err, c.Remote)
+		}
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	day := func(h, m int) time.Duration { return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute }
+	for text, want := range map[string]Network{
+		"{}":                                {},
+		"{upload: 2MiB/s}":                  {Upload: 2 << 20},
+		"{upload: 1.5 MB/s}":                {Upload: 1500000},
+		"{upload: unlimited}":               {},
+		"{download: 100kB/s}":               {Download: 100000},
+		"{upload_per_day: 20GiB}":           {UploadPerDay: 20 << 30},
+		`{timetable: "00:00,unlimited"}`:    {Timetable: Timetable{{}}},
+		`{timetable: "23:59,1MiB/s:2MB/s"}`: {Timetable: Timetable{{day(23, 59), 1 << 20, 2000000}}},
+		`{timetable: "23:00,unlimited  08:00,512KiB/s 12:30,unlimited:1MiB/s"}`: {Timetable: Timetable{
+			{day(8, 0), 512 << 10, 512 << 10}, {day(12, 30), 0, 1 << 20}, {At: day(23, 0)}}},
+		"\n  timetable: 08:00,512KiB/s 23:00,unlimited": {Timetable: Timetable{{day(8, 0), 512 << 10, 512 << 10}, {At: day(23, 0)}}},
+	} {
+		c := mustParse(t, "sources: [/a]\nnetwork: "+text+rest)
+		if !reflect.DeepEqual(c.Network, want) {
+			t.Errorf("%s is %+v, want %+v", text, c.Network, want)
+		}
+		if again := mustParse(t, string(c.YAML())); !reflect.DeepEqual(again.Network, want) {
+			t.Errorf("%s is read back as %+v", text, again.Network)
 		}
 	}
 }
@@ -132,22 +197,22 @@ func TestParseRemote(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	r, err := ParseRemote("local:backup")
-	if want := (Remote{"local", filepath.Join(dir, "backup"), DefaultPackSize}); err != nil || r != want {
+	if want := (Remote{Type: "local", Folder: filepath.Join(dir, "backup"), PackSize: DefaultPackSize}); err != nil || !reflect.DeepEqual(r, want) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for text, want := range map[string]string{
-		"":             "a remote is local:FOLDER, such as local:/media/disk/chatkeep, or ",
-		"local":        "a remote is local:FOLDER",
-		"local:":       "a remote is local:FOLDER",
-		":x":           "a remote is local:FOLDER",
+		"":             "a remote is TYPE:FOLDER, such as local:/media/disk/chatkeep or drive:chatkeep, or ",
+		"local":        "a remote is TYPE:FOLDER",
+		"local:":       "a remote is TYPE:FOLDER",
+		":x":           "a remote is TYPE:FOLDER",
 		"locl:x":       "unknown type of remote locl; did you mean local?",
 		"Local:x":      "unknown type of remote Local; did you mean local?",
 		"disk:x":       "unknown type of remote disk; did you mean local?",
-		"ftp:x":        "unknown type of remote ftp",
-		"drive:x":      "drive is not available in this version yet; use local for now",
-		"drive:/":      "drive is not available in this version yet; use local for now",
-		"OneDrive:x":   "OneDrive is not available in this version yet; use local for now",
-		"gdrive:x":     "gdrive is not available in this version yet; use local for now",
+		"telnet:x":     "unknown type of remote telnet",
+		"drive:/":      "/ is not a folder there; write it like chatkeep",
+		"smb:..":       ".. is not a folder there; write it like SHARE/chatkeep",
+		"OneDrive:x":   "unknown type of remote OneDrive; did you mean onedrive?",
+		"gdrive:x":     "unknown type of remote gdrive; did you mean drive?",
 		"local:~li/x":  "~li/x is not a folder's path",
 		"local:a\x00b": "remote contains a character that can't be printed",
 	} {
@@ -155,30 +220,6 @@ func TestParseRemote(t *testing.T) {
 		whole := err != nil && (err.Error() == want || strings.HasPrefix(want, "a remote is"))
 		if err == nil || !strings.HasPrefix(err.Error(), want) || !whole || !hint.Is(err, "bad_remote") {
 			t.Errorf("%q: %v", text, err)
-		}
-	}
-}
-
-// Every planned kind is known, in a file and on a command line, and refused
-// at its place with nothing else said.
-func TestLaterRemotes(t *testing.T) {
-	kinds := strings.Fields("drive onedrive webdav s3 sftp smb dropbox jianguoyun openlist tencent-cos aliyun-oss qiniu")
-	if !slices.Equal(kinds, laterRemotes) {
-		t.Errorf("planned are %q, want %q", laterRemotes, kinds)
-	}
-	for _, kind := range kinds {
-		for text, column := range map[string]int{
-			kind + ":x": 9, kind + ":../~x": 9, "{type: " + kind + ", folder: x}": 16, "{folder: ~li/x, type: " + kind + "}": 31,
-		} {
-			_, errs := parse(t, "sources: [/a]\nremote: "+text)
-			if len(errs) != 1 || errs[0].Code != "later_remote" || errs[0].Line != 2 || errs[0].Column != column {
-				t.Errorf("remote: %s: %v", text, errs)
-			}
-		}
-		_, err := ParseRemote(kind + ":x")
-		var errs Errors
-		if !errors.As(err, &errs) || len(errs) != 1 || errs[0].Code != "later_remote" || errs[0].Args["name"] != kind {
-			t.Errorf("--remote %s:x: %v", kind, err)
 		}
 	}
 }
@@ -293,7 +334,7 @@ func TestExample(t *testing.T) {
 
 func allWorkingKeys() []string {
 	var keys []string
-	for _, t := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Source](), reflect.TypeFor[Remote](),
+	for _, t := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Source](), reflect.TypeFor[Remote](), reflect.TypeFor[Network](),
 		reflect.TypeFor[Profile](), reflect.TypeFor[Marker](), reflect.TypeFor[Pages](), reflect.TypeFor[Never]()} {
 		for i := range t.NumField() {
 			if key := keyOf(t.Field(i)); key != "" {

@@ -62,7 +62,7 @@ func (d *decoder) diagnose(data []byte) bool {
 }
 
 // allKeys are the keys anywhere in the file.
-var allKeys = slices.Concat(keysOf(reflect.TypeFor[Config]()), keysOf(reflect.TypeFor[Source]()), keysOf(reflect.TypeFor[Remote]()),
+var allKeys = slices.Concat(keysOf(reflect.TypeFor[Config]()), keysOf(reflect.TypeFor[Source]()), keysOf(reflect.TypeFor[Remote]()), keysOf(reflect.TypeFor[Network]()),
 	keysOf(reflect.TypeFor[Profile]()), keysOf(reflect.TypeFor[Place]()), keysOf(reflect.TypeFor[Marker]()), keysOf(reflect.TypeFor[Rule]()))
 
 // fullWidthColon reports whether text is "key：value".

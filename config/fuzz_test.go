@@ -21,6 +21,7 @@ func FuzzParse(f *testing.F) {
 		"sources: wechat\nremote: local:x",
 		"sources: [{app: qq, account: x, root: ~/x, locks: none, leave_out: [cache]}, /b]\nfirst: [files]\nleave_out: []\nremote: local:x",
 		"sources: talk\nremote: local:x\nprofiles: [{name: talk, places: [{}], account: {folders: [], marker: [x]}, database: {}, rules: [{category: other, priority: 0, quiet: 1m, include: []}], never: [{paths: [a]}]}]",
+		"sources: [/a]\nremote: {type: s3, folder: b//c, options: {region: x, force_path_style: true, port: 0x1F, a: 'null', 'b c': '1'}, proxy: http://a:1/, ca_cert: x, transfers: 2}\nnetwork: {upload: 2MiB/s, timetable: '23:00,unlimited:1B/s 08:00,1.5kB/s'}",
 		"a: &a [*a]\n<<: *a",
 		"? [a]\n: b\n? {c: d}",
 		"---\n---\n",

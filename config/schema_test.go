@@ -17,6 +17,7 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 	}
 	defs := s["$defs"].(map[string]any)
 	checkDescribed(t, s, reflect.TypeFor[Config]())
+	checkDescribed(t, defs["Network"].(map[string]any), reflect.TypeFor[Network]())
 	for _, typ := range []reflect.Type{reflect.TypeFor[Profile](), reflect.TypeFor[Place](), reflect.TypeFor[Marker](),
 		reflect.TypeFor[Pages](), reflect.TypeFor[Rule](), reflect.TypeFor[Never]()} {
 		checkDescribed(t, defs[typ.Name()].(map[string]any), typ)
@@ -49,7 +50,7 @@ func TestSchemaListsTheTypes(t *testing.T) {
 		t.Fatalf("the group of keys: %+v", forms)
 	}
 	short := regexp.MustCompile(forms[0].Pattern)
-	for _, text := range []string{"local:/a", "local:a:b", "local:", ":x", "/a", "drive:x", "notlocal:x", "Local:x", "locl:x"} {
+	for _, text := range []string{"local:/a", "local:a:b", "local:", ":x", "/a", "drive:x", "tencent-cos:b/x", "drive:", "notlocal:x", "Local:x", "locl:x"} {
 		if _, err := ParseRemote(text); (err == nil) != short.MatchString(text) {
 			t.Errorf("%s: the schema's pattern says %v, config %v", text, short.MatchString(text), err)
 		}

@@ -14,6 +14,7 @@ var (
 	ErrAuth       = errors.New("sign-in was refused")
 	ErrQuota      = errors.New("storage is full")
 	ErrRate       = errors.New("too many requests")
+	ErrLimit      = errors.New("today's upload limit is used up")
 	ErrTemporary  = errors.New("temporarily unreachable")
 	ErrPermission = errors.New("permission denied")
 	ErrCorrupt    = errors.New("what was stored is not what was sent")
@@ -25,6 +26,7 @@ const (
 	HintAuth        hint.Code = "remote_auth"
 	HintFull        hint.Code = "remote_full"
 	HintRate        hint.Code = "remote_rate"
+	HintDayLimit    hint.Code = "remote_day_limit"
 	HintUnreachable hint.Code = "remote_unreachable"
 	HintPermission  hint.Code = "remote_permission"
 	HintCorrupt     hint.Code = "remote_corrupt"
@@ -35,6 +37,7 @@ var hints = map[error]hint.Code{
 	ErrAuth:       HintAuth,
 	ErrQuota:      HintFull,
 	ErrRate:       HintRate,
+	ErrLimit:      HintDayLimit,
 	ErrTemporary:  HintUnreachable,
 	ErrPermission: HintPermission,
 	ErrCorrupt:    HintCorrupt,

@@ -29,7 +29,7 @@ func TestFail(t *testing.T) {
 			}
 		}
 	}
-	if len(hints) != 7 {
+	if len(hints) != 8 {
 		t.Errorf("%d classes have a hint", len(hints))
 	}
 }

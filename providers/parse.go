@@ -15,11 +15,14 @@ const HintBadRemote hint.Code = "bad_remote"
 // Place is where a repository lies, as a person writes it: "local:/backup".
 type Place struct {
 	Type string // kind of service, one of Types
-	Path string // folder on it
+	Path string // folder on it; begins with the bucket on S3, with the share on SMB
 }
 
 // types are the kinds of services there are, in the order they are offered.
-var types = []string{"local"}
+var types = []string{
+	"local", "drive", "onedrive", "dropbox", "webdav", "s3", "sftp", "smb",
+	"jianguoyun", "openlist", "tencent-cos", "aliyun-oss", "qiniu",
+}
 
 // Types returns the kinds of services a Place can name.
 func Types() []string { return slices.Clone(types) }

@@ -12,6 +12,8 @@ func TestParsePlace(t *testing.T) {
 		"local:/mnt/backup":  {"local", "/mnt/backup"},
 		"local:backup":       {"local", "backup"},
 		"local:/a b/c:d/~/é": {"local", "/a b/c:d/~/é"},
+		"drive:chatkeep":     {"drive", "chatkeep"},
+		"tencent-cos:b-1/x":  {"tencent-cos", "b-1/x"},
 	} {
 		got, err := ParsePlace(s)
 		if err != nil || got != want || got.String() != s {
@@ -26,6 +28,7 @@ func TestParsePlaceRefuses(t *testing.T) {
 		"/mnt/backup": `remote "/mnt/backup": it is not written as type:path`,
 		"local:":      `remote "local:": it names no folder`,
 		"Local:/x":    `remote "Local:/x": type "Local" is unknown`,
+		"gdrive:x":    `remote "gdrive:x": type "gdrive" is unknown`,
 		":local:/x":   `remote ":local:/x": type "" is unknown`,
 		"local:/\x00": `remote "local:/\x00": its path holds a zero byte`,
 	} {

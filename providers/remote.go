@@ -34,6 +34,10 @@ type Info struct {
 	Size    int64                // bytes
 	ModTime time.Time            // by the remote's clock; zero if unknown
 	Sums    map[Algorithm]string // lower-case hex; what the provider reported, maybe nothing
+
+	// Verified says, of what Put returned, that a checksum the service reported
+	// for what it stored is that of what was sent.
+	Verified bool
 }
 
 // Source is the content of an object to be put. It can be opened again for
@@ -111,4 +115,5 @@ type Traits struct {
 	Sums         []Algorithm // checksums a listing reports, empty if none
 	SumsCostRead bool        // computing them reads the object's bytes (a plain folder)
 	LocalPath    string      // absolute path of the folder, if it is one on this computer
+	Transfers    int         // how many objects it should be sent at a time; 0: the caller's choice
 }

@@ -44,7 +44,7 @@ func (o RetryOptions) withDefaults() RetryOptions {
 		o.Backoff = exponential
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = Sleep
 	}
 	if o.Notify == nil {
 		o.Notify = func(error, time.Duration) {}
@@ -58,7 +58,8 @@ func exponential() backoff.BackOff {
 	return b
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits, or returns ctx.Err() as soon as ctx ends.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -38,6 +38,7 @@ func (r *reliable) put(ctx context.Context, name Name, src Source) (Info, error)
 	if err != nil {
 		return Info{}, err
 	}
+	info.Confirm(src)
 	return info, r.verify(ctx, name, src, info)
 }
 
@@ -55,6 +56,7 @@ func (r *reliable) arrived(ctx context.Context, name Name, src Source) (Info, bo
 	if errors.Is(err, ErrCorrupt) {
 		return Info{}, false, nil // deleted; send it again
 	}
+	info.Confirm(src)
 	return info, err == nil, err
 }
 

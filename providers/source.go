@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // LocalFile is a Source that is a file on this computer. Its Open returns an
@@ -70,4 +71,12 @@ func (s *bytesSource) Sums() map[Algorithm]string { return s.sums }
 
 func (s *bytesSource) Open() (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(s.bytes)), nil
+}
+
+// Confirm marks what a service says it stored as verified if a checksum of it
+// is the source's.
+func (i *Info) Confirm(src Source) {
+	for alg, sum := range src.Sums() {
+		i.Verified = i.Verified || sum != "" && strings.EqualFold(i.Sums[alg], sum)
+	}
 }

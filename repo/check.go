@@ -26,7 +26,9 @@ type Report struct {
 	Objects    int
 	Bytes      int64
 	Downloaded int64
+	Summed     int // objects that the remote's own checksums vouch for
 	ReadBack   int // packs whose content was read and proven
+	Present    int // objects of which nothing is proven but that they are there
 	Bad        []Bad
 	Alarms     []Alarm
 }
@@ -70,6 +72,7 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*Report, error) {
 			return nil, err
 		}
 	}
+	c.rep.Present = c.present()
 	c.forgive()
 	c.rep.Alarms = c.otherAlarms()
 	broken, err := c.brokenKept()
@@ -77,6 +80,17 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*Report, error) {
 		return nil, err
 	}
 	return &c.rep, errors.Join(r.rememberLost(c.lostOwn()), r.rememberBroken(broken))
+}
+
+// present counts what nothing was said for or against. The objects in clear
+// were read.
+func (c *checker) present() (n int) {
+	for name := range c.listed {
+		if !name.Digest.IsZero() && !c.good[name.Digest] && !c.bad[name.String()] {
+			n++
+		}
+	}
+	return n
 }
 
 type checker struct {
@@ -120,8 +134,8 @@ func (c *checker) note(object string, err error) {
 func (c *checker) list(ctx context.Context) error {
 	err := c.repo.remote.List(ctx, "", providers.ListOptions{Sums: true}, func(info providers.Info) error {
 		n, err := format.ParseName(string(info.Name))
-		if err != nil && !strings.Contains(string(info.Name), "/") {
-			return nil // a person's own file beside the repository's folders
+		if err != nil && (!strings.Contains(string(info.Name), "/") || strings.HasPrefix(string(info.Name), providers.ProbeFolder+"/")) {
+			return nil // a person's own file beside the repository's folders, or what a test of the remote left
 		}
 		if err != nil {
 			c.note(string(info.Name), fmt.Errorf("%w: no object has such a name", format.ErrMalformed))
@@ -137,6 +151,8 @@ func (c *checker) list(ctx context.Context) error {
 			c.good[n.Digest] = sum == n.Digest.String()
 			if !c.good[n.Digest] {
 				c.note(n.String(), errDigest)
+			} else {
+				c.rep.Summed++
 			}
 		}
 		return nil

@@ -45,11 +45,11 @@ func (c *checker) data(ctx context.Context) error {
 	return c.trees(ctx)
 }
 
-// readRecords reads the records that came from the cache, on a remote that
-// tells no checksums.
+// readRecords reads everything but packs that no checksum vouches for: it may
+// have come from the cache.
 func (c *checker) readRecords(ctx context.Context) error {
 	for n := range c.listed {
-		if n.Kind != format.KindSnapshot && n.Kind != format.KindIndex || c.good[n.Digest] {
+		if n.Digest.IsZero() || n.Kind == format.KindPack || c.good[n.Digest] || c.bad[n.String()] {
 			continue
 		}
 		sealed, err := c.repo.get(ctx, n.String(), maxSealed)

@@ -153,12 +153,26 @@ func (c *checker) pack(ctx context.Context, d format.DeviceID, p format.Pack) er
 	if info.Size != int64(p.Size) {
 		c.note(name.String(), fmt.Errorf("%w: %d bytes instead of %d", errDigest, info.Size, p.Size))
 	}
-	for _, s := range p.Sums {
-		if got, ok := info.Sums[providers.Algorithm(s.Algorithm)]; ok && got != hex.EncodeToString(s.Value) {
-			c.note(name.String(), errDigest)
-		}
-	}
+	c.sums(name, p, info)
 	return nil
+}
+
+// sums holds what the remote reported when it took a pack against what it
+// reports now.
+func (c *checker) sums(name format.Name, p format.Pack, info providers.Info) {
+	same := false
+	for _, s := range p.Sums {
+		got, ok := info.Sums[providers.Algorithm(s.Algorithm)]
+		if ok && got != hex.EncodeToString(s.Value) {
+			c.note(name.String(), errDigest)
+			return
+		}
+		same = same || ok
+	}
+	if same && !c.good[p.Name] {
+		c.good[p.Name] = true
+		c.rep.Summed++
+	}
 }
 
 // otherAlarms are the repository's alarms that no bad object tells already.

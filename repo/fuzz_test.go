@@ -46,7 +46,7 @@ func FuzzJournal(f *testing.F) {
 		if err := j.sealed(format.Pack{Name: next, Size: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.arrived(next); err != nil {
+		if err := j.arrived(next, receipt{}); err != nil {
 			t.Fatal(err)
 		}
 		again, err := openJournal(path)

@@ -136,11 +136,44 @@ func (r *Repo) provenOf(ctx context.Context, d format.DeviceID) ([]*Snapshot, er
 		}
 		list = append(list, s)
 	}
+	list, err := r.unlisted(ctx, list)
+	if err != nil {
+		return nil, err
+	}
 	r.proveChain(d, list)
 	if len(list) == 0 {
 		return nil, nil
 	}
 	return list, r.rememberHead(list[len(list)-1])
+}
+
+// unlisted fills gaps with the snapshots that are there although the listing
+// lacks them: some listings lag, and some end early. Each snapshot names the one
+// before it, so that one can be asked for.
+func (r *Repo) unlisted(ctx context.Context, list []*Snapshot) ([]*Snapshot, error) {
+	for i := len(list) - 1; i >= 0; i-- {
+		for s := list[i]; s.Seq > 1 && (i == 0 || list[i-1].Seq < s.Seq-1); s = list[i] {
+			name := format.Name{Kind: format.KindSnapshot, Device: s.Device, Seq: s.Seq - 1, Digest: s.Previous}
+			before, err := r.unlistedSnapshot(ctx, name)
+			if _, ok := alarmFor(name.String(), err); ok {
+				break // proveChain says what is missing
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read %s: %w", name, err)
+			}
+			list = slices.Insert(list, i, before)
+		}
+	}
+	return list, nil
+}
+
+// unlistedSnapshot asks the remote for a snapshot: that the cache has it proves
+// nothing.
+func (r *Repo) unlistedSnapshot(ctx context.Context, name format.Name) (*Snapshot, error) {
+	if _, err := r.remote.Stat(ctx, providers.Name(name.String())); err != nil {
+		return nil, err
+	}
+	return r.Snapshot(ctx, name)
 }
 
 // proveChain checks that each snapshot names the one before it: a gap is named

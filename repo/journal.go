@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,12 +29,13 @@ type journal struct {
 
 type journaled struct {
 	format.Pack
-	arrived bool
+	arrived  bool
+	verified bool // by the remote's own checksum
 }
 
 const (
 	lineSealed  = 1 // payload: format.Pack
-	lineArrived = 2 // payload: the pack's name
+	lineArrived = 2 // payload: the pack's name, then its receipt; an older version wrote none
 
 	maxLine = 64 << 20
 )
@@ -90,8 +92,9 @@ func (j *journal) apply(kind byte, payload []byte) bool {
 		return true
 	case lineArrived:
 		for _, p := range j.packs {
-			if string(p.Name[:]) == string(payload) {
+			if bytes.HasPrefix(payload, p.Name[:]) {
 				p.arrived = true
+				p.take(payload[len(p.Name):])
 				return true
 			}
 		}
@@ -111,13 +114,14 @@ func (j *journal) sealed(p format.Pack) error {
 }
 
 // arrived notes a pack that the remote has.
-func (j *journal) arrived(name format.Digest) error {
+func (j *journal) arrived(name format.Digest, r receipt) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.append(lineArrived, name[:]); err != nil {
+	payload := append(name[:], r.encode()...)
+	if err := j.append(lineArrived, payload); err != nil {
 		return err
 	}
-	j.apply(lineArrived, name[:])
+	j.apply(lineArrived, payload)
 	return nil
 }
 

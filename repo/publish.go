@@ -62,6 +62,9 @@ func (w *Writer) Publish(ctx context.Context, s *format.Snapshot, sealed func(fo
 			return nil, err
 		}
 	}
+	if err := r.present(w.journal.list()); err != nil {
+		return nil, err
+	}
 	if err := r.savePending(append(objects, snapshot)); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,25 +49,43 @@ type Options struct {
 // is in Alarms afterwards.
 func Open(ctx context.Context, remote providers.Remote, o Options) (*Repo, error) {
 	r := &Repo{remote: remote, state: o.State, cache: cache{o.Cache}, secrets: map[format.DeviceID]crypto.Secret{}}
-	id, err := r.openClear(ctx)
-	if err != nil {
-		return nil, err
-	}
+	var rosters []format.Name
+	var err error
 	switch {
 	case o.Recovery != nil:
-		err = r.openRecovery(ctx, o.Recovery)
+		rosters, err = r.openBare(ctx, o.Recovery)
 	case o.State != nil:
-		err = r.openDevice(ctx, id)
+		rosters, err = r.openDevice(ctx)
 	default:
 		err = hint.New(CodeNoKey, errors.New("open repository: no key was given"))
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := r.loadRoster(ctx); err != nil {
+	if err := r.loadRoster(ctx, rosters); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", remote, err)
 	}
 	return r, r.loadHeads(ctx)
+}
+
+// openBare opens with nothing but the recovery key.
+func (r *Repo) openBare(ctx context.Context, recovery *crypto.Identity) ([]format.Name, error) {
+	if _, err := r.openClear(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.openRecovery(ctx, recovery); err != nil {
+		return nil, err
+	}
+	return r.rosters(ctx)
+}
+
+// rosters lists the lists of devices.
+func (r *Repo) rosters(ctx context.Context) ([]format.Name, error) {
+	names, err := r.listNames(ctx, "roster/")
+	if err != nil {
+		return nil, fmt.Errorf("open repository %s: %w", r.remote, err)
+	}
+	return names, nil
 }
 
 // openClear reads repository.json, whose word nobody takes for anything but a
@@ -104,31 +123,35 @@ func (r *Repo) missingClear(ctx context.Context) error {
 	return hint.New(CodeNotRepository, fmt.Errorf("open repository %s: there is none", r.remote), "remote", r.remote.String())
 }
 
-func (r *Repo) openDevice(ctx context.Context, id format.RepoID) (err error) {
+// openDevice opens as a member. repository.json is only asked for where the
+// roster this device knows is not there: its word counts for nothing besides
+// that, and reading it costs a cloud two requests.
+func (r *Repo) openDevice(ctx context.Context) (rosters []format.Name, err error) {
 	if r.ring, err = r.state.loadKeys(); err != nil {
-		return err
-	}
-	if id != (format.RepoID{}) && id != r.ring.Repo {
-		if err := r.otherClear(ctx); err != nil {
-			return err
-		}
+		return nil, err
 	}
 	r.seen, err = r.state.loadSeen()
 	if errors.Is(err, format.ErrMalformed) { // forgotten, which the user has to know
 		r.alarm(Alarm{Code: CodeDamaged, Object: r.state.path(seenFile), Err: err})
 		err = nil
 	}
-	return err
+	if err == nil {
+		rosters, err = r.rosters(ctx)
+	}
+	if err != nil || slices.ContainsFunc(rosters, func(n format.Name) bool { return n.Digest.String() == r.seen.Roster }) {
+		return rosters, err
+	}
+	id, err := r.openClear(ctx)
+	if err == nil && id != (format.RepoID{}) && id != r.ring.Repo {
+		err = r.otherClear(ctx, rosters)
+	}
+	return rosters, err
 }
 
 // otherClear tells another repository from this one with a repository.json
 // that says something wrong: only members can write a roster of this one.
-func (r *Repo) otherClear(ctx context.Context) error {
-	names, err := r.listNames(ctx, "roster/")
-	if err != nil {
-		return fmt.Errorf("open repository %s: %w", r.remote, err)
-	}
-	for _, n := range names {
+func (r *Repo) otherClear(ctx context.Context, rosters []format.Name) error {
+	for _, n := range rosters {
 		_, err := r.fetchRoster(ctx, n)
 		if err == nil {
 			r.alarm(Alarm{Code: CodeDamaged, Object: format.RepositoryName, Err: fmt.Errorf("%w: the id of another repository", format.ErrMalformed)})
@@ -195,11 +218,7 @@ func (r *Repo) recoveryRing(ctx context.Context, name format.Name, id *crypto.Id
 
 // loadRoster finds the roster to believe, among those on the remote and the
 // one this device remembers.
-func (r *Repo) loadRoster(ctx context.Context) error {
-	names, err := r.listNames(ctx, "roster/")
-	if err != nil {
-		return err
-	}
+func (r *Repo) loadRoster(ctx context.Context, names []format.Name) error {
 	var list, newer []*trust.Roster
 	var known format.Digest
 	if r.state != nil {

@@ -121,6 +121,7 @@ type seen struct {
 	Heads  []seenHead `json:"heads"`
 	Broken []string   `json:"broken,omitempty"` // objects to put again from their kept copies
 	Lost   []string   `json:"lost,omitempty"`   // own packs and indexes that verify found missing or damaged
+	Sample sample     `json:"sample,omitzero"`
 }
 
 type seenHead struct {

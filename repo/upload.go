@@ -37,10 +37,11 @@ func (w *Writer) send(ctx context.Context, p format.Pack) error {
 	name := format.Name{Kind: format.KindPack, Device: w.repo.ring.Device.ID, Digest: p.Name}
 	path := spoolPath(w.spool, p.Name)
 	src := providers.FileSource(path, int64(p.Size), map[providers.Algorithm]string{providers.SHA256: p.Name.String()})
-	if _, err := w.repo.remote.Put(ctx, providers.Name(name.String()), src); err != nil {
+	info, err := w.repo.remote.Put(ctx, providers.Name(name.String()), src)
+	if err != nil {
 		return fmt.Errorf("put %s: %w", name, err)
 	}
-	if err := w.journal.arrived(p.Name); err != nil {
+	if err := w.journal.arrived(p.Name, receiptOf(info)); err != nil {
 		return err
 	}
 	w.stats.Uploaded.Add(p.Size)
@@ -76,7 +77,7 @@ func (w *Writer) settle(ctx context.Context, p format.Pack) (ok bool, err error)
 	info, err := w.repo.remote.Stat(ctx, providers.Name(name.String()))
 	switch {
 	case err == nil && info.Size == int64(p.Size):
-		return true, w.journal.arrived(p.Name)
+		return true, w.journal.arrived(p.Name, receiptOf(info))
 	case err != nil && !errors.Is(err, providers.ErrNotExist):
 		return false, fmt.Errorf("look for %s: %w", name, err)
 	}

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -24,7 +25,7 @@ const DefaultPackSize = 64 << 20
 // WriterOptions tune a Writer.
 type WriterOptions struct {
 	PackSize int64  // 0: DefaultPackSize
-	Parallel int    // uploads at a time; 0: 2
+	Parallel int    // uploads at a time; 0: what suits the remote
 	DryRun   bool   // look everything up, store nothing
 	Client   string // name and version of the program
 }
@@ -83,7 +84,7 @@ func (r *Repo) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) 
 		o.PackSize = DefaultPackSize
 	}
 	if o.Parallel == 0 {
-		o.Parallel = 2
+		o.Parallel = cmp.Or(r.remote.Traits().Transfers, 2)
 	}
 	if !o.DryRun { // a dry run sends nothing, not even what an earlier run left
 		if err := errors.Join(r.finishPending(ctx), r.healKept(ctx)); err != nil {

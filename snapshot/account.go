@@ -113,12 +113,14 @@ func (p *pipeline) start(ctx context.Context, old *repo.ListedSource) {
 			c := newCapturer(p.t, p.view)
 			for it := range p.jobs {
 				switch {
-				case p.t.timeIsUp():
+				case p.t.timeIsUp(), !p.t.limit.room.begin(it.seen.Size, p.t.writer.Stats(), p.t.stage.packSize()):
 					it.leave()
 				case it.seen.Database:
 					p.t.stage.databases.late(ctx, c.worker, p, it)
+					p.t.limit.room.end(it.seen.Size)
 				default:
 					c.capture(ctx, it)
+					p.t.limit.room.end(it.seen.Size)
 				}
 				close(it.done)
 			}

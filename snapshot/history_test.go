@@ -305,3 +305,23 @@ func TestLostStateReusesNoNumber(t *testing.T) {
 		t.Errorf("the next snapshot is %d", next.Snapshot.Seq)
 	}
 }
+
+// A listing that lacks a snapshot is no proof that it is gone: the one after it
+// knows its name.
+func TestUnlistedSnapshot(t *testing.T) {
+	p := newPlace(t, format.Full)
+	p.backup()
+	p.memory.SetListLag(1 << 20)
+	p.backup()
+	p.backup()
+	p.memory.SetListLag(0)
+	p.backup()
+	r, err := repo.Open(background, p.remote, repo.Options{Recovery: p.recovery})
+	p.must(err)
+	list, err := r.Snapshots(background, format.DeviceID{})
+	p.must(err)
+	if len(list) != 4 || len(r.Alarms()) > 0 {
+		t.Errorf("%d snapshots, alarms %v", len(list), r.Alarms())
+	}
+	p.check(100)
+}

@@ -22,6 +22,7 @@ const (
 type limit struct {
 	level int        // the least urgent priority that is taken in
 	time  *allowance // no file is begun after it; nil: no end
+	room  *room      // on the remote; nil: no end is known
 }
 
 // allowance is the time in which files are begun. It starts with the first of

@@ -32,8 +32,16 @@ type place struct {
 
 func newPlace(t testing.TB, role format.Role) *place {
 	t.Helper()
-	p := &place{t: t, dir: t.TempDir(), memory: memory.New(), packSize: 1 << 20}
-	p.remote = p.memory
+	m := memory.New()
+	p := newPlaceOn(t, role, m)
+	p.memory = m
+	return p
+}
+
+// newPlaceOn is a device with a new repository on a remote.
+func newPlaceOn(t testing.TB, role format.Role, remote providers.Remote) *place {
+	t.Helper()
+	p := &place{t: t, dir: t.TempDir(), remote: remote, packSize: 1 << 20}
 	p.chats = filepath.Join(p.dir, "chats")
 	p.must(os.Mkdir(p.chats, 0o755))
 	var err error

@@ -27,6 +27,7 @@ type stage struct {
 	first     uint64   // number of this backup's first snapshot
 	left      leftover // of the published pass
 	databases *captures
+	room      *room
 }
 
 func newStage(ctx context.Context, r *repo.Repo, accounts []sources.Account, o TakeOptions, level int) (*stage, error) {
@@ -65,8 +66,9 @@ func (s *stage) isQuick(uploaded uint64, took time.Duration) bool {
 // more than a pack to come and has something new to show, or its time was up:
 // nobody should have to look again at what it has looked at.
 func (s *stage) take(ctx context.Context) (*Taken, error) {
+	s.room = s.newRoom(ctx)
 	for unbounded := s.opt.DryRun; ; {
-		l := limit{level: s.level}
+		l := limit{level: s.level, room: s.room}
 		if !unbounded {
 			l.time = &allowance{}
 		}
@@ -83,7 +85,7 @@ func (s *stage) take(ctx context.Context) (*Taken, error) {
 		s.left = t.left
 		much := t.left.bytes > uint64(s.packSize())
 		switch {
-		case !t.left.any() || much && !t.blind && (t.left.here || t.news()):
+		case !t.left.any() || s.room.reason() != nil || much && !t.blind && (t.left.here || t.news()):
 			taken, err := t.publish(ctx)
 			if err == nil && !s.opt.DryRun {
 				err = s.databases.published(t.sawAll())

@@ -59,6 +59,12 @@ type Taken struct {
 	Waiting  []format.Remark // still being written: they come with the next backup
 	Anew     []format.Remark // databases that changed so much that all of them was sent
 	Seconds  float64
+
+	// Stopped, if not nil, says that the remote takes no more for now, and Left
+	// how many bytes of files are not in the snapshot for that reason. It wraps
+	// providers.ErrLimit or providers.ErrQuota.
+	Stopped error
+	Left    uint64
 }
 
 // Reasons in remarks besides those of package sources.
@@ -104,7 +110,11 @@ func Take(ctx context.Context, r *repo.Repo, accounts []sources.Account, o TakeO
 			return nil, err
 		}
 		all.add(taken)
-		if !s.left.any() {
+		all.Stopped, all.Left = s.room.reason(), 0
+		if all.Stopped != nil {
+			all.Left = s.left.bytes
+		}
+		if !s.left.any() || all.Stopped != nil {
 			all.Seconds = time.Since(start).Seconds()
 			return all, nil
 		}

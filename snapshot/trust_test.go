@@ -64,7 +64,7 @@ func TestRefusedToOpen(t *testing.T) {
 		}},
 		"newer format": {repo.CodeNewer, func(p *place) repo.Options {
 			p.memory.SetBytes(format.RepositoryName, []byte(`{"what":"chatkeep repository","format":2,"id":"`+p.ring().Repo.String()+`"}`))
-			return repo.Options{State: p.state}
+			return repo.Options{Recovery: p.recovery}
 		}},
 		"newer roster": {repo.CodeNewer, func(p *place) repo.Options {
 			p.nextRoster(func(r *format.Roster) { r.MinReader = 2 })

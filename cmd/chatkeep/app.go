@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -25,11 +26,14 @@ type app struct {
 	json   bool
 	code   int  // exit code of a command that did its work
 	silent bool // the command has printed its JSON document
+
+	contact contact       // with the remote
+	linger  *atomic.Int64 // how long the command may take to end after Ctrl-C; nil where nobody waits for it
 }
 
 func newApp(args []string) *app {
 	lang := i18n.Match(langFlag(args), os.Getenv("CHATKEEP_LANG"), os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
-	return &app{args: args, out: os.Stdout, notes: os.Stderr, getenv: os.Getenv, say: i18n.For(lang).Say, json: jsonFlag(args)}
+	return &app{args: args, out: os.Stdout, notes: os.Stderr, getenv: os.Getenv, say: i18n.For(lang).Say, json: jsonFlag(args), linger: new(atomic.Int64)}
 }
 
 // langFlag finds --lang before flags are parsed: their descriptions depend on
@@ -62,10 +66,12 @@ func (a *app) execute(ctx context.Context) int {
 	root.SetArgs(a.args)
 	root.SetOut(a.out)
 	root.SetErr(a.notes)
-	if err := root.ExecuteContext(ctx); err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	a.remember(err)
+	if err != nil {
 		return a.fail(err)
 	}
 	return a.code
@@ -96,7 +102,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolP("help", "h", false, a.say("flag.help"))
 	root.PersistentPreRunE = a.checkLang
 	root.AddCommand(a.demoCommand(), a.accountsCommand(), a.initCommand(), a.backupCommand(), a.snapshotsCommand(), a.lsCommand(),
-		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.verifyCommand(), a.statusCommand(), a.confirmShrinkCommand(), a.hotcopyCommand(), a.configCommand(), a.versionCommand())
+		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.verifyCommand(), a.statusCommand(), a.confirmShrinkCommand(), a.hotcopyCommand(), a.remoteCommand(), a.configCommand(), a.versionCommand())
 	quietUse(root)
 	return root
 }

@@ -41,13 +41,24 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 	if err != nil {
 		return err
 	}
-	a.tellBackup(taken, f.dryRun)
-	return a.document(backupDocument(taken, a.remarks("backup.flagged", taken.Flagged), a.remarks("backup.skipped", taken.Skipped), a.alarms(alarms)))
+	a.tellBackup(taken, f.dryRun, cfg)
+	d := backupDocument(taken, a.remarks("backup.flagged", taken.Flagged), a.remarks("backup.skipped", taken.Skipped), a.alarms(alarms))
+	d.Stopped, d.Proof = a.stopped(taken.Taken, cfg), taken.proof
+	if f.dryRun {
+		d.Days = daysFor(taken.Counts.Uploaded, uint64(cfg.Network.UploadPerDay))
+	}
+	return a.document(d)
+}
+
+// taken is a backup with what is proven of it.
+type taken struct {
+	*snapshot.Taken
+	proof *proofJSON // nil if nothing was sent
 }
 
 // take opens everything, and makes the snapshot.
-func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags) (*snapshot.Taken, []repo.Alarm, error) {
-	remote, err := openRemote(ctx, cfg.Remote)
+func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags) (*taken, []repo.Alarm, error) {
+	remote, err := a.reach(targetOf(cfg)).open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,11 +75,20 @@ func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags) (*sna
 	}
 	defer o.Close()
 	bar := a.progress("progress.backup")
-	taken, err := snapshot.Take(ctx, o.Repo, list, snapshot.TakeOptions{
+	t, err := snapshot.Take(ctx, o.Repo, list, snapshot.TakeOptions{
 		AllowEmpty: f.allowEmpty, DryRun: f.dryRun, Only: only, Apps: apps, LeftOut: leftOut(cfg), Own: a.own(), Progress: bar.tell(),
 		Writer: repo.WriterOptions{PackSize: int64(cfg.Remote.PackSize), Client: client()}})
 	bar.end()
-	return taken, o.Alarms(), err
+	if err != nil {
+		return nil, nil, err
+	}
+	out := &taken{Taken: t}
+	if !f.dryRun {
+		a.contact.stored, a.contact.trouble = t.Stopped == nil && t.Counts.Objects > 0, t.Stopped
+		a.contact.last = lastOf(o.DeviceName(t.Snapshot.Device), t.Snapshot)
+		out.proof = a.prove(ctx, o, t)
+	}
+	return out, o.Alarms(), nil
 }
 
 // chosenAccounts returns all accounts, the names of those that are meant by
@@ -109,13 +129,18 @@ func (a *app) own() (dirs []string) {
 	return dirs
 }
 
-func (a *app) tellBackup(t *snapshot.Taken, dryRun bool) {
+func (a *app) tellBackup(t *taken, dryRun bool, cfg *config.Config) {
 	c := &t.Counts
 	if dryRun {
 		a.tell("backup.dry_run", "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed), "bytes", size(c.NewBytes), "upload", size(c.Uploaded))
+		if limit := uint64(cfg.Network.UploadPerDay); daysFor(c.Uploaded, limit) > 1 {
+			a.tell("backup.days", "limit", size(limit), "count", daysFor(c.Uploaded, limit))
+		}
 		return
 	}
-	if len(t.Skipped) > 0 {
+	if t.Stopped != nil {
+		a.tell("backup.complete_is", "seq", t.Snapshot.Seq)
+	} else if len(t.Skipped) > 0 {
 		a.tell("backup.part", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time), "count", len(t.Skipped))
 	} else if len(t.Waiting) > 0 {
 		a.tell("backup.done_but", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
@@ -130,6 +155,9 @@ func (a *app) tellBackup(t *snapshot.Taken, dryRun bool) {
 		a.detail("backup.waiting", "count", len(t.Waiting))
 	}
 	a.detail("backup.cost", "read", size(c.Read), "uploaded", size(c.Uploaded), "objects", c.Objects, "seconds", seconds(t.Seconds))
+	if t.proof != nil {
+		a.tellProof(t.proof)
+	}
 }
 
 type filesJSON struct {
@@ -159,9 +187,13 @@ type backupJSON struct {
 	Waiting  []remark  `json:"waiting"`
 	Anew     []remark  `json:"anew"` // databases that were sent whole
 	Alarms   []alarm   `json:"alarms"`
+
+	Stopped *stoppedJSON `json:"stopped,omitempty"` // the remote takes no more for now
+	Proof   *proofJSON   `json:"proof,omitempty"`   // of what was sent
+	Days    int64        `json:"days,omitempty"`    // of a dry run, at the day's upload limit
 }
 
-func backupDocument(t *snapshot.Taken, flagged, skipped []remark, alarms []alarm) backupJSON {
+func backupDocument(t *taken, flagged, skipped []remark, alarms []alarm) backupJSON {
 	d := backupJSON{Files: filesOf(&t.Counts), Bytes: bytesOf(&t.Counts), Objects: t.Counts.Objects, Seconds: t.Seconds,
 		Flagged: flagged, Skipped: skipped, Waiting: []remark{}, Anew: []remark{}, Alarms: alarms}
 	for _, m := range t.Waiting {

@@ -43,11 +43,7 @@ func (a *app) configCheck(ctx context.Context) error {
 	for _, e := range entries {
 		list = append(list, e.accounts...)
 	}
-	remote, err := openRemote(ctx, cfg.Remote)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(checkPlaces(remote, list), remote.Close()); err != nil {
+	if err := checkLocal(ctx, cfg, list); err != nil {
 		return err
 	}
 	a.tell("config.ok", "path", cfg.File())
@@ -111,4 +107,17 @@ func (a *app) yamlDocument(text []byte) error {
 		return err
 	}
 	return a.document(v)
+}
+
+// checkLocal looks at a remote that is a folder of this computer. What a cloud
+// says is remote test's.
+func checkLocal(ctx context.Context, cfg *config.Config, list []sources.Account) error {
+	if cfg.Remote.Type != "local" {
+		return nil
+	}
+	remote, err := targetOf(cfg).open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(checkPlaces(remote, list), remote.Close())
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"github.com/chatkeep/chatkeep/providers"
 )
 
 func (a *app) confirmShrinkCommand() *cobra.Command {
@@ -21,7 +23,7 @@ type confirmJSON struct {
 
 // confirmShrink states that what shrank was meant to.
 func (a *app) confirmShrink(ctx context.Context) error {
-	o, s, err := a.openOwn(ctx)
+	o, s, err := a.openOwn(ctx, providers.RetryOptions{})
 	if err != nil {
 		return err
 	}

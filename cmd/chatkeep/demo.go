@@ -150,7 +150,7 @@ func (d *demo) repository(ctx context.Context) error {
 	if err := writeConfig(d.config, cfg); err != nil {
 		return err
 	}
-	place, err := openRemote(ctx, cfg.Remote)
+	place, err := targetOf(cfg).open(ctx)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 	if f.recovery, err = filepath.Abs(f.recovery); err != nil {
 		return err
 	}
-	remote, err := openRemote(ctx, cfg.Remote)
+	remote, err := a.reach(targetOf(cfg)).open(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func checkUnused(local string) error {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if name == "lost+found" || strings.HasPrefix(name, ".") || repo.Belongs(name) {
+		if name == "lost+found" || strings.HasPrefix(name, ".") || name == providers.ProbeFolder || repo.Belongs(name) {
 			continue
 		}
 		return hint.New("remote_not_empty", fmt.Errorf("make repository at %s: %s is there", local, name), "path", local)

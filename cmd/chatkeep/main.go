@@ -50,11 +50,12 @@ func run(args []string) int {
 	case code := <-done:
 		return code
 	case <-ctx.Done():
+		stop() // a second Ctrl-C ends it at once
 	}
 	select {
 	case code := <-done:
 		return code
-	case <-time.After(patience):
+	case <-time.After(max(patience, time.Duration(a.linger.Load()))):
 		return a.fail(context.Canceled)
 	}
 }

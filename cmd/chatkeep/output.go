@@ -16,6 +16,7 @@ import (
 	"github.com/chatkeep/chatkeep/config"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
+	"github.com/chatkeep/chatkeep/providers/cloud/signin"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 )
@@ -69,12 +70,17 @@ func (a *app) fail(err error) int {
 			fmt.Fprintln(a.notes, derr)
 		}
 	} else {
-		fmt.Fprintf(a.notes, "chatkeep: %s\n", a.say("prefix.error", "text", text))
-		if advice != "" {
-			fmt.Fprintf(a.notes, "chatkeep: %s\n", a.say("prefix.hint", "text", advice))
-		}
+		a.complain(text, advice)
 	}
 	return exitCode(code, err)
+}
+
+// complain says what went wrong and what to do, as explain returns it.
+func (a *app) complain(text, advice string) {
+	fmt.Fprintf(a.notes, "chatkeep: %s\n", a.say("prefix.error", "text", text))
+	if advice != "" {
+		fmt.Fprintf(a.notes, "chatkeep: %s\n", a.say("prefix.hint", "text", advice))
+	}
 }
 
 // explain says an error in the user's language: what happened, with the
@@ -147,7 +153,7 @@ func (a *app) mistakes(list config.Errors) string {
 // be meant like this.
 var wrongUse = []hint.Code{"usage", "bad_category", config.CodeBad, config.CodeMissing, providers.HintBadRemote, "ambiguous_latest",
 	repo.CodeNoSnapshot, "no_such_path", "no_such_source", "demo_dir", "target_inside_source", "target_inside_remote",
-	"remote_inside_source", "recovery_inside", "remote_not_empty", "exists"}
+	"remote_inside_source", "recovery_inside", "remote_not_empty", "exists", signin.HintSignInUnsupported, signin.HintSignInOption}
 
 func exitCode(code hint.Code, err error) int {
 	switch {

@@ -18,7 +18,7 @@ import (
 // TestMain lets the stories, and tests that need a process to kill, run this
 // very program.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"chatkeep": main})
+	testscript.Main(m, map[string]func(){"chatkeep": main, "browser": browserMain, "elsewhere": elsewhereMain})
 }
 
 // TestStories runs each story in testdata/script. A story has a home of its
@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 //	database NAME N   makes a made-up database of N KiB, its folder if needed
 //	messages NAME N   lets N pages of it change, in its log
 //	messagesOf A B    two databases hold the same, in their logs or not
+//	drive DOES…       revokes the sign-in, forgets or fills the account, …: see driveDoes
+//	dav USER PASS F…  starts a WebDAV server; ${DAV} is its address, in the files too
+//	cloud NAME…       starts a cloud; ${PROXY}, ${CA} and its clients go into files
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -49,6 +52,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "flip": flip, "cut": cut, "drop": drop, "one": one, "same": same, "fifo": fifo,
 			"database": database, "messages": messages, "messagesOf": messagesOf,
+			"cloud": startCloud, "dav": startDAV, "drive": driveDoes,
 		},
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/snapshot"
@@ -40,12 +41,16 @@ type statusJSON struct {
 	BackedUpThrough string        `json:"backed_up_through"`
 	Partial         bool          `json:"partial"`
 	Last            lastJSON      `json:"last"`
+	Remote          remoteJSON    `json:"remote"`
 	Problems        []problemJSON `json:"problems"`
 }
 
 // status says whether this device's chats are safe.
 func (a *app) status(ctx context.Context, maxAge time.Duration) error {
-	o, s, err := a.openOwn(ctx)
+	o, s, err := a.openOwn(ctx, hurried)
+	if where := a.contact.target; where != nil && ctx.Err() == nil && (isRemoteTrouble(err) || a.isAway(where, err)) {
+		return a.statusWithout(where, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -60,6 +65,7 @@ func (a *app) status(ctx context.Context, maxAge time.Duration) error {
 	if maxAge > 0 && s != nil && time.Since(time.Unix(0, s.Time)) > maxAge {
 		a.raise(exitFailed)
 	}
+	a.statusOfRemote(o, &d)
 	for _, x := range a.alarms(o.Alarms()) {
 		d.Problems = append(d.Problems, problemJSON{x.Code, x.Object, x.Text, x.Hint})
 	}
@@ -68,8 +74,8 @@ func (a *app) status(ctx context.Context, maxAge time.Duration) error {
 
 // openOwn opens the repository as this device, with its newest snapshot, nil if
 // it has none.
-func (a *app) openOwn(ctx context.Context) (*opened, *repo.Snapshot, error) {
-	o, err := a.open(ctx, place{})
+func (a *app) openOwn(ctx context.Context, patience providers.RetryOptions) (*opened, *repo.Snapshot, error) {
+	o, err := a.open(ctx, place{patience: patience})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,6 +97,7 @@ func (a *app) tellStatus(ctx context.Context, o *opened, s *repo.Snapshot, d *st
 	if err != nil {
 		return err
 	}
+	a.contact.last = lastOf(d.Device, s)
 	if root != nil && len(root.Skipped) > 0 || s.Counts.Skipped > 0 {
 		a.tell("status.through_but", "time", clock(s.Time))
 	} else {

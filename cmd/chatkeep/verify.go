@@ -51,6 +51,9 @@ type verifyJSON struct {
 	Objects    int       `json:"objects"`
 	Bytes      int64     `json:"bytes"`
 	Downloaded int64     `json:"downloaded"`
+	Summed     int       `json:"summed"`    // confirmed by checksums, the service's own or, of a folder, taken now
+	ReadBack   int       `json:"read_back"` // content read and proven
+	Present    int       `json:"present"`   // there, and no more is known
 	Bad        []badJSON `json:"bad"`
 	Alarms     []alarm   `json:"alarms"`
 }
@@ -68,21 +71,31 @@ func (a *app) verify(ctx context.Context, p place, data int) error {
 	if err != nil {
 		return err
 	}
-	doc := verifyJSON{rep.Objects, rep.Bytes, rep.Downloaded, []badJSON{}, nil}
+	doc := verifyJSON{Objects: rep.Objects, Bytes: rep.Bytes, Downloaded: rep.Downloaded,
+		Summed: rep.Summed, ReadBack: rep.ReadBack, Present: rep.Present, Bad: []badJSON{}}
 	for _, b := range rep.Bad {
 		doc.Bad = append(doc.Bad, badJSON{b.Object, b.Reason})
 		a.raise(exitIntegrity)
 		a.note("verify.bad", "object", printable(b.Object), "reason", a.say("reason."+b.Reason), "cause", printable(fmt.Sprint(b.Err)))
 	}
 	doc.Alarms = a.alarms(rep.Alarms)
-	a.tellVerify(rep, data)
+	a.tellVerify(rep, data, o.Remote().Traits().SumsCostRead)
 	return a.document(doc)
 }
 
-func (a *app) tellVerify(rep *repo.Report, data int) {
+func (a *app) tellVerify(rep *repo.Report, data int, folder bool) {
 	a.tell("verify.present", "objects", count(uint64(rep.Objects)), "bytes", size(uint64(rep.Bytes)))
+	switch {
+	case folder:
+		a.tell("verify.hashed", "objects", count(uint64(rep.Summed)))
+	case rep.Summed > 0:
+		a.tell("verify.summed", "objects", count(uint64(rep.Summed)))
+	}
 	if data > 0 {
 		a.tell("verify.read", "packs", rep.ReadBack, "downloaded", size(uint64(rep.Downloaded)))
+	}
+	if rep.Present > 0 {
+		a.tell("verify.only_present", "objects", count(uint64(rep.Present)))
 	}
 	if rep.OK() {
 		a.tell("verify.ok")

@@ -17,7 +17,6 @@ import (
 	"github.com/chatkeep/chatkeep/internal/durable"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
-	"github.com/chatkeep/chatkeep/providers/cloud"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/sources"
 )
@@ -26,6 +25,7 @@ import (
 type place struct {
 	remote   string // --remote
 	identity string // --identity
+	patience providers.RetryOptions
 }
 
 // flags adds what every reading command takes.
@@ -51,38 +51,24 @@ func (o *opened) Close() error {
 
 // loadConfig reads the configuration.
 func (a *app) loadConfig() (*config.Config, error) {
-	return config.Load(config.Locate(a.config, a.getenv))
-}
-
-// openRemote opens a configured place, with retries and verification above it.
-func openRemote(ctx context.Context, r config.Remote) (providers.Remote, error) {
-	remote, err := cloud.Open(ctx, providers.Place{Type: string(r.Type), Path: r.Folder}, cloud.Options{})
+	cfg, err := config.Load(config.Locate(a.config, a.getenv))
 	if err != nil {
 		return nil, err
 	}
-	return providers.Reliable(remote, providers.RetryOptions{}), nil
-}
-
-// remoteFor is the remote of --remote, or the configured one.
-func (a *app) remoteFor(p place) (config.Remote, error) {
-	if p.remote != "" {
-		return config.ParseRemote(p.remote)
+	if err := checkRemote(cfg); err != nil {
+		return nil, err
 	}
-	cfg, err := a.loadConfig()
-	if err != nil {
-		return config.Remote{}, err
-	}
-	return cfg.Remote, nil
+	return cfg, nil
 }
 
 // open opens the repository for reading: with --identity from nothing but the
 // remote, else as this device.
 func (a *app) open(ctx context.Context, p place) (*opened, error) {
-	where, err := a.remoteFor(p)
+	where, err := a.target(p.remote)
 	if err != nil {
 		return nil, err
 	}
-	remote, err := openRemote(ctx, where)
+	remote, err := a.reach(where).openWith(ctx, p.patience)
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,8 @@ func (o *options) changeChats() error {
 		s, err = o.grow(1, true)
 	case stepHour:
 		s, err = o.grow(2, false)
+	case stepTalk:
+		s, err = madeup.Talk(o.chatsDir(), o.chats, talked, talked, true)
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@
 //	go run ./internal/bench --scale 0.05         a twentieth of that
 //	go run ./internal/bench --rounds 3           medians of three
 //	go run ./internal/bench --databases          a database by itself, and what happens to it
+//	go run ./internal/bench --cloud --scale 0.1  what clouds are asked for, on fakes of them
 //	go run ./internal/bench --profile DIR        chatkeep alone, in-process, with profiles in DIR
 //
 // Every program does the same steps on the same tree, one at a time. What
@@ -19,18 +20,21 @@
 //
 // The files are:
 //
-//	main.go      flags, and what they lead to
-//	chats.go     the made-up chats, and what happens to them
-//	room.go      room for them on the disk
-//	source.go    the chats as chatkeep's source, and a restore of them
-//	databases.go one database, and what happens to it
-//	series.go    the steps of one database, in order
-//	measure.go   what one child process cost, what one folder holds
-//	programs.go  chatkeep and its peers: how each does a step
-//	rounds.go    the steps, in order
-//	table.go     medians and ratios, as a table
-//	targets.go   docs/DESIGN.md, part 10, reached or not
-//	profile.go   the steps of chatkeep alone, in-process
+//	main.go           flags, and what they lead to
+//	chats.go          the made-up chats, and what happens to them
+//	room.go           room for them on the disk
+//	source.go         the chats as chatkeep's source, and a restore of them
+//	databases.go      one database, and what happens to it
+//	series.go         the steps of one database, in order
+//	clouds.go         the steps on clouds, in order, and what these were asked for
+//	cloudprograms.go  chatkeep and restic on a cloud
+//	cloudtable.go     requests, as a table, and their targets
+//	measure.go        what one child process cost, what one folder holds
+//	programs.go       chatkeep and its peers: how each does a step
+//	rounds.go         the steps, in order
+//	table.go          medians and ratios, as a table
+//	targets.go        docs/DESIGN.md, part 10, reached or not
+//	profile.go        the steps of chatkeep alone, in-process
 //
 // To measure another program, add it in programs.go.
 package main
@@ -56,11 +60,13 @@ type options struct {
 	dir      string
 	keep     bool
 	chatkeep string // a binary, instead of a build
+	rclone   string // likewise, for restic on clouds
 	profile  string // folder for profiles
 	step     string // this process is the child that does one step
 	file     string // path of the one file, for a step
 	chats    madeup.Options
 
+	cloud        bool // to clouds, and what they are asked for
 	databases    bool // not the chats, but a database by itself
 	databaseSize sizeFlag
 }
@@ -97,8 +103,11 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if err := o.build(ctx); err != nil {
 		return err
 	}
-	if o.databases {
+	switch {
+	case o.databases:
 		return o.compareDatabases(ctx, out, log)
+	case o.cloud:
+		return o.compareClouds(ctx, out, log)
 	}
 	return o.compare(ctx, out, log)
 }
@@ -113,7 +122,9 @@ func parse(args []string, log io.Writer) (*options, error) {
 	f.StringVar(&o.dir, "dir", "", "work in this `folder`, which must be empty or new, instead of a temporary one")
 	f.BoolVar(&o.keep, "keep", false, "leave chats and repositories behind")
 	f.StringVar(&o.chatkeep, "chatkeep", "", "measure this `binary` instead of building one")
+	f.StringVar(&o.rclone, "rclone", "", "let restic use this `binary` on clouds instead of building one")
 	f.StringVar(&o.profile, "profile", "", "profile chatkeep in-process, and put the profiles into this `folder`")
+	f.BoolVar(&o.cloud, "cloud", false, "measure what clouds are asked for, on fakes of them that keep everything in memory")
 	f.BoolVar(&o.databases, "databases", false, "measure databases alone, without the rest of the chats")
 	f.Var(&o.databaseSize, "database-size", "make databases of `size`, such as 128MiB")
 	f.StringVar(&o.step, "step", "", "do one `step` only, inside of a run")
@@ -123,6 +134,9 @@ func parse(args []string, log io.Writer) (*options, error) {
 	}
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("unknown argument %q", f.Arg(0))
+	}
+	if o.cloud && (o.databases || o.profile != "") {
+		return nil, errors.New("cloud goes with neither databases nor profile")
 	}
 	if o.rounds < 1 || o.scale <= 0 {
 		return nil, errors.New("rounds and scale must be positive")
@@ -144,7 +158,7 @@ func (o *options) stepArgs(step string) []string {
 // doStep does what the step's name says.
 func (o *options) doStep(ctx context.Context) error {
 	switch o.step {
-	case stepMake, stepDay, stepHour:
+	case stepMake, stepDay, stepHour, stepTalk:
 		return o.changeChats()
 	case stepEncrypted, stepPlain, stepMany, stepManyMoved, stepFew, stepMove, stepVacuum:
 		return o.changeDatabase()

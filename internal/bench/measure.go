@@ -21,6 +21,7 @@ type usage struct {
 	Stored  int64 // bytes the repository grew by
 	Objects int   // files the repository grew by
 	Read    int64 // bytes it read from its repository; 0 where it doesn't tell
+	Asked   traffic
 	Exit    int
 }
 

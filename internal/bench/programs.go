@@ -68,11 +68,15 @@ func (o *options) build(ctx context.Context) (err error) {
 		return err
 	}
 	o.chatkeep = o.path("bin", "chatkeep")
-	build := command{args: []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", o.chatkeep, "github.com/chatkeep/chatkeep/cmd/chatkeep"}}
-	if err := must(ctx, build); err != nil {
+	if err := goBuild(ctx, o.chatkeep, "github.com/chatkeep/chatkeep/cmd/chatkeep"); err != nil {
 		return fmt.Errorf("build chatkeep: %w", err)
 	}
 	return nil
+}
+
+// goBuild builds a package, or a file, with this module's versions of others.
+func goBuild(ctx context.Context, binary, what string) error {
+	return must(ctx, command{args: []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, what}})
 }
 
 func (o *options) ours(ctx context.Context) (program, error) {

@@ -54,6 +54,8 @@ func (o *options) need() uint64 {
 		return 45*uint64(o.databaseSize) + 500e6
 	case o.databases:
 		return 13*uint64(o.databaseSize) + 500e6
+	case o.cloud && !o.keep:
+		trees = 2 // what clouds hold is in memory
 	case o.profile != "":
 		trees = 3
 	case o.keep:

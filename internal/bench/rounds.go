@@ -44,10 +44,11 @@ type results struct {
 	failed []string // what ended badly, and what it said
 
 	changed map[string]int64 // bytes of a database that a row's steps changed
+	told    map[key][]string // what a cloud was asked for, in the last round
 }
 
 func newResults() *results {
-	return &results{cells: map[key][]usage{}, changed: map[string]int64{}}
+	return &results{cells: map[key][]usage{}, changed: map[string]int64{}, told: map[key][]string{}}
 }
 
 // compare measures all programs and prints the table and the targets.

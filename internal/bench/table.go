@@ -21,6 +21,7 @@ func (r *results) medians() map[key]usage {
 			Stored:  median(list, func(u usage) int64 { return u.Stored }),
 			Objects: median(list, func(u usage) int { return u.Objects }),
 			Read:    median(list, func(u usage) int64 { return u.Read }),
+			Asked:   middle(list, func(u usage) int { return u.Asked.all() }).Asked,
 			Exit:    slices.MaxFunc(list, func(a, b usage) int { return cmp.Compare(a.Exit, b.Exit) }).Exit,
 		}
 	}
@@ -35,6 +36,12 @@ func median[T cmp.Ordered](list []usage, figure func(usage) T) T {
 	}
 	slices.Sort(figures)
 	return figures[(len(figures)-1)/2]
+}
+
+// middle is the usage whose figure is the median.
+func middle(list []usage, figure func(usage) int) usage {
+	sorted := slices.SortedFunc(slices.Values(list), func(a, b usage) int { return cmp.Compare(figure(a), figure(b)) })
+	return sorted[(len(sorted)-1)/2]
 }
 
 var heads = []string{"step", "program", "CPU s", "wall s", "peak", "stored", "objects", "read", "exit", "CPU, ours ÷ its", "stored, ours ÷ its"}

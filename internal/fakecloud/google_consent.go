@@ -2,6 +2,7 @@ package fakecloud
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -59,7 +60,7 @@ func (d *Drive) consent(q url.Values) (string, error) {
 	redirect, err := url.Parse(q.Get("redirect_uri"))
 	switch {
 	case client == nil:
-		return "", fmt.Errorf("401: invalid_client: The OAuth client was not found.")
+		return "", errors.New("401: invalid_client: The OAuth client was not found")
 	case client.Device:
 		return "", fmt.Errorf("400: invalid_request: this type of client has no redirects")
 	case err != nil || redirect.Scheme != "http" || !isLoopback(redirect.Hostname()):

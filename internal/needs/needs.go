@@ -36,6 +36,7 @@ const (
 	DBus       Need = "dbus"       // the dbus-daemon program
 	Restic     Need = "restic"     // the restic program
 	Borg       Need = "borg"       // the borg program
+	Samba      Need = "samba"      // the smbd program
 	Suite      Need = "suite"      // minutes: CHATKEEP_TEST is "all" or "suite"
 )
 
@@ -73,6 +74,7 @@ var missing = map[Need]func() error{
 	DBus:       program("dbus-daemon", "--version"),
 	Restic:     program("restic", "version"),
 	Borg:       program("borg", "--version"),
+	Samba:      program("smbd", "--version"),
 	Suite:      noSuite,
 }
 

@@ -15,7 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"time"
 
 	"github.com/rclone/rclone/fs"
 	"github.com/rclone/rclone/fs/hash"
@@ -31,6 +33,19 @@ type Options struct {
 	// the whole process, so the handler of the newest Open that gave one gets
 	// all remotes' messages.
 	Log slog.Handler
+	// Home is a folder where the remote keeps what it has to remember between
+	// runs: its sign-in, its request budget, the ids of uploads it began. A
+	// remote that needs none of it does without.
+	Home string
+	// Settings are options of rclone's backend, by their names there; see
+	// [CheckSettings].
+	Settings map[string]string
+	// Proxy is the proxy's URL; left out, HTTPS_PROXY counts.
+	Proxy string
+	// CACert is a PEM file of certificates to trust besides the system's.
+	CACert string
+	// Limits are what the user allows and the service bears.
+	Limits Limits
 }
 
 // IgnoreSignals keeps rclone from catching signals: its first upload would
@@ -49,74 +64,139 @@ func Open(ctx context.Context, place providers.Place, opt Options) (providers.Re
 		return nil, err
 	}
 	setLog(opt.Log)
-	r, err := open(ctx, place)
+	r, err := open(ctx, place, opt)
+	if ended := ctx.Err(); err != nil && ended != nil {
+		return nil, ended
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", place, err)
 	}
 	return r, nil
 }
 
-func open(ctx context.Context, place providers.Place) (*remote, error) {
+func open(ctx context.Context, place providers.Place, opt Options) (*remote, error) {
 	if err := place.Valid(); err != nil {
 		return nil, err
 	}
-	kind := kinds[place.Type] // a test holds the two lists together
-	if kind.folder {
-		path, err := filepath.Abs(place.Path)
-		if err != nil {
-			return nil, err
-		}
-		place.Path = path
-	}
-	config := privateConfig(context.WithoutCancel(ctx))
-	f, err := newFs(config, place, kind)
-	if errors.Is(err, fs.ErrorIsFile) {
-		return nil, errors.New("it is a file, not a folder")
-	}
+	r, err := newRemote(ctx, place, opt)
 	if err != nil {
-		return nil, classify(err, place.String())
+		return nil, err
 	}
-	return newRemote(config, place, kind, f), nil
+	if err := r.try(ctx, func() error { return r.connect(ctx) }); err != nil {
+		r.gate.close()
+		return nil, r.classify(err)
+	}
+	return r, nil
 }
 
 // remote is one place behind a backend of rclone.
 type remote struct {
 	place     providers.Place
+	preset    preset
 	kind      kind
-	config    context.Context // carries rclone's settings, see privateConfig
-	fs        fs.Fs
+	backend   *fs.RegInfo
+	config    context.Context   // carries rclone's settings, see privateConfig
+	given     map[string]string // the user's settings and the preset's
+	limits    Limits
+	home      string
+	signIn    *SignIn // nil if the remote has no home
+	gate      *gate
+	link      connection
 	sums      map[providers.Algorithm]hash.Type // what the backend can report
 	traits    providers.Traits
 	leftovers leftovers
-	disk      *disk // nil if the place is not a folder of this computer
+	objects   objects
+	// certificates are what is in the file that rclone trusts; nil for the system's
+	certificates []byte
+	disk         *disk // nil if the place is not a folder of this computer
 }
 
 var _ providers.Remote = (*remote)(nil)
 
-func newRemote(config context.Context, place providers.Place, kind kind, f fs.Fs) *remote {
-	r := &remote{place: place, kind: kind, config: config, fs: f, sums: map[providers.Algorithm]hash.Type{}}
-	for _, t := range f.Hashes().Array() {
-		alg := providers.Algorithm(t.String())
-		r.sums[alg] = t
-		r.traits.Sums = append(r.traits.Sums, alg)
+// newRemote puts together all that makes no request.
+func newRemote(ctx context.Context, place providers.Place, opt Options) (*remote, error) {
+	p := presets[place.Type]
+	r := &remote{place: place, preset: p, kind: kinds[p.backend], home: opt.Home, sums: map[providers.Algorithm]hash.Type{}}
+	r.kind.beside = r.kind.beside && place.Type == p.backend // what is behind a bridge shows nothing before it is whole
+	r.limits = opt.Limits.or(p.limits)
+	r.traits.Transfers = r.limits.Transfers
+	var err error
+	if r.kind.folder {
+		if r.place.Path, err = filepath.Abs(place.Path); err != nil {
+			return nil, err
+		}
+		r.traits.LocalPath = r.place.Path
+		r.disk = newDisk(r.place.Path)
 	}
-	r.traits.SumsCostRead = f.Features().SlowHash
-	if kind.folder {
-		r.traits.LocalPath = place.Path
-		r.disk = newDisk(place.Path)
+	if r.backend, err = fs.Find(p.backend); err != nil {
+		return nil, err
 	}
-	return r
+	r.given = p.settings(opt.Settings)
+	maps.Copy(r.given, r.limits.options(p.backend))
+	maps.Copy(r.given, p.proxyOptions(opt.Proxy))
+	if opt.Home != "" {
+		if r.signIn, err = OpenSignIn(opt.Home); err != nil {
+			return nil, err
+		}
+	}
+	if r.kind.signsIn && (r.signIn == nil || r.signIn.Empty()) {
+		return nil, noSignIn(place)
+	}
+	if err := p.complete(r.get); err != nil {
+		return nil, err
+	}
+	if err := r.hostKey(); err != nil {
+		return nil, err
+	}
+	if r.config, err = r.network(ctx, opt); err != nil {
+		return nil, err
+	}
+	if r.gate, err = newGate(opt.Home, r.limits, time.Now, providers.Sleep); err != nil {
+		return nil, err
+	}
+	ci := fs.GetConfig(r.config)
+	p.configure(ci, r.limits)
+	if p.overHTTP() {
+		r.gate.attach(ci)
+	}
+	return r, nil
 }
 
 func (r *remote) String() string           { return r.place.String() }
 func (r *remote) Traits() providers.Traits { return r.traits }
 
+// describe notes what the backend can promise.
+func (r *remote) describe(f fs.Fs) {
+	if len(r.sums) > 0 {
+		return
+	}
+	if r.proves() {
+		r.promise(f.Hashes())
+	}
+	r.traits.SumsCostRead = f.Features().SlowHash && len(r.sums) > 0
+}
+
+// promise notes the checksums a service reports.
+func (r *remote) promise(types hash.Set) {
+	if len(r.sums) > 0 { // of the connection before
+		return
+	}
+	for _, t := range types.Array() {
+		alg := providers.Algorithm(t.String())
+		r.sums[alg] = t
+		r.traits.Sums = append(r.traits.Sums, alg)
+	}
+}
+
 // Close ends what the backend runs in the background.
 func (r *remote) Close() error {
-	if shutdown := r.fs.Features().Shutdown; shutdown != nil {
-		if err := shutdown(r.config); err != nil {
-			return fmt.Errorf("close %s: %w", r, classify(err, r.String()))
-		}
+	defer r.gate.close()
+	err := shutdown(r.config, r.fs())
+	if err != nil {
+		err = r.classify(err)
+	}
+	if err = errors.Join(err, r.Unsaved()); err != nil {
+		return fmt.Errorf("close %s: %w", r, err)
 	}
 	return nil
 }
@@ -146,46 +226,82 @@ func (r *remote) info(ctx context.Context, o fs.Object, name providers.Name, ask
 }
 
 // Stat describes an object as the service knows it now.
-func (r *remote) Stat(ctx context.Context, name providers.Name) (providers.Info, error) {
+func (r *remote) Stat(ctx context.Context, name providers.Name) (info providers.Info, err error) {
 	if err := providers.ValidName(name); err != nil {
 		return providers.Info{}, fmt.Errorf("stat: %w", err)
 	}
 	ctx = r.settings(ctx)
-	o, err := r.find(ctx, name)
-	if err != nil {
-		return providers.Info{}, r.failed(ctx, "stat", name, err)
-	}
-	info, err := r.info(ctx, o, name, false)
+	err = r.try(ctx, func() error {
+		o, err := r.look(ctx, name)
+		if err != nil {
+			return err
+		}
+		info, err = r.info(ctx, o, name, false)
+		return err
+	})
 	return info, r.failed(ctx, "stat", name, err)
 }
 
-// find asks the service for an object.
-func (r *remote) find(ctx context.Context, name providers.Name) (fs.Object, error) {
+// look asks the service for an object.
+func (r *remote) look(ctx context.Context, name providers.Name) (fs.Object, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	o, err := r.fs.NewObject(ctx, string(name))
+	f, err := r.open(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	o, err := f.NewObject(ctx, string(name))
+	if r.kind.drive && isMissing(err) {
+		o, err = r.lookAgain(ctx, name)
+	}
+	if r.kind.doubtful && errors.Is(err, fs.ErrorObjectNotFound) {
+		err = r.absent(ctx, f, err)
+	}
 	if err == nil && !o.Storable() { // a symlink or a device somebody put there
 		return nil, errors.New("it is not a regular file")
+	}
+	if err == nil {
+		r.remember(name, o)
 	}
 	return o, err
 }
 
-// Delete removes the object.
+// Delete removes the object, and where a service can have several of a name,
+// all of them.
 func (r *remote) Delete(ctx context.Context, name providers.Name) error {
 	if err := providers.ValidName(name); err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
 	ctx = r.settings(ctx)
-	o, err := r.find(ctx, name)
-	if err == nil {
-		err = o.Remove(ctx)
-	}
+	err := r.try(ctx, func() error {
+		r.objects.drop(name)
+		return r.delete(ctx, name)
+	})
 	err = r.failed(ctx, "delete", name, err)
 	if errors.Is(err, providers.ErrNotExist) {
 		return nil
 	}
 	return err
+}
+
+func (r *remote) delete(ctx context.Context, name providers.Name) error {
+	if r.kind.drive {
+		if _, err := r.open(ctx, false); err != nil {
+			return err
+		}
+		return r.api().delete(ctx, name)
+	}
+	for {
+		o, err := r.look(ctx, name)
+		if err == nil {
+			err = o.Remove(ctx)
+		}
+		r.objects.drop(name)
+		if err != nil || !r.kind.twice {
+			return err
+		}
+	}
 }
 
 // MakeFolder creates the folder and its parents.
@@ -196,10 +312,22 @@ func (r *remote) MakeFolder(ctx context.Context, folder providers.Name) error {
 	ctx = r.settings(ctx)
 	err := ctx.Err()
 	if err == nil {
-		err = r.fs.Mkdir(ctx, string(folder))
+		err = r.try(ctx, func() error { return r.mkdir(ctx, string(folder)) })
 	}
 	if err == nil {
 		err = r.disk.keepFolder(string(folder))
 	}
 	return r.failed(ctx, "make folder", folder, err)
+}
+
+func (r *remote) mkdir(ctx context.Context, folder string) error {
+	f, err := r.open(ctx, true)
+	if err != nil {
+		return err
+	}
+	if d := r.api(); d != nil { // through the cache that creations look into
+		_, err := d.folders.FindDir(ctx, folder, true)
+		return err
+	}
+	return f.Mkdir(ctx, folder)
 }

@@ -2,12 +2,11 @@ package cloud
 
 import (
 	"context"
+	"maps"
 
 	"github.com/rclone/rclone/fs"
 	"github.com/rclone/rclone/fs/config/configmap"
 	"github.com/rclone/rclone/fs/config/configstruct"
-
-	"github.com/chatkeep/chatkeep/providers"
 )
 
 // privateConfig returns ctx with settings for rclone that begin at rclone's
@@ -21,20 +20,23 @@ func privateConfig(ctx context.Context) context.Context {
 	}
 	ci.LowLevelRetries = 3 // within one request; the tries of a call are providers.Reliable's
 	ci.UserAgent = "chatkeep"
+	ci.UseServerModTime = true // the sender's would cost a request for each object on S3
 	return ctx
 }
 
-// newFs opens the backend with our options over rclone's defaults, and with
-// no other source of settings.
-func newFs(ctx context.Context, place providers.Place, k kind) (fs.Fs, error) {
-	backend, err := fs.Find(place.Type)
-	if err != nil {
-		return nil, err
-	}
+// mapper joins what a backend reads its options from: ours, which always win,
+// then the sign-in, the user's settings, and rclone's defaults. It writes to
+// the sign-in alone.
+func mapper(forced configmap.Simple, s *SignIn, settings map[string]string, options fs.Options) *configmap.Map {
 	m := configmap.New()
-	m.AddGetter(k.options, configmap.PriorityNormal)
-	m.AddGetter(defaults(backend.Options), configmap.PriorityDefault)
-	return backend.NewFs(ctx, place.Type, place.Path, m)
+	m.AddGetter(forced, configmap.PriorityNormal)
+	if s != nil {
+		m.AddGetter(s, configmap.PriorityNormal)
+		m.AddSetter(s)
+	}
+	m.AddGetter(configmap.Simple(maps.Clone(settings)), configmap.PriorityConfig)
+	m.AddGetter(defaults(options), configmap.PriorityDefault)
+	return m
 }
 
 // defaults reads the default of each option. A backend expects all of its

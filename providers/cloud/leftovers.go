@@ -105,7 +105,7 @@ func (r *remote) clearLeftovers(ctx context.Context, name string) {
 // notes it for the object's next Put.
 func (r *remote) removeLeftover(ctx context.Context, name, beside string) {
 	ctx = context.WithoutCancel(ctx)
-	o, err := r.fs.NewObject(ctx, beside)
+	o, err := r.fs().NewObject(ctx, beside)
 	if err == nil {
 		err = o.Remove(ctx)
 	}

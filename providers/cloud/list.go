@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,23 +20,52 @@ func (r *remote) List(ctx context.Context, prefix providers.Name, opt providers.
 		return fmt.Errorf("list: %w", err)
 	}
 	ctx = r.settings(ctx)
-	walk := r.walk
-	if r.fs.Features().ListR != nil {
-		walk = r.walkAtOnce
-	}
 	var stop error // from fn
-	err := walk(ctx, strings.TrimSuffix(string(prefix), "/"), func(o fs.Object) error {
-		info, err := r.listed(ctx, o, opt)
-		if err != nil || info.Name == "" {
-			return err
-		}
-		stop = fn(info)
-		return stop
+	seen := r.onlyOnce()
+	err := r.try(ctx, func() error {
+		return r.listAll(ctx, strings.TrimSuffix(string(prefix), "/"), func(o fs.Object) error {
+			info, err := r.listed(ctx, o, opt)
+			if err != nil || info.Name == "" || !seen(info.Name) {
+				return err
+			}
+			r.remember(info.Name, o)
+			stop = fn(info)
+			return stop
+		})
 	})
 	if stop != nil {
 		return stop
 	}
 	return r.failed(ctx, "list", prefix, err)
+}
+
+// onlyOnce returns a function that reports whether it is asked for a name for
+// the first time. Some services can hold several files of one name: they are
+// the same object, sent twice. After a renewed sign-in a listing begins anew.
+func (r *remote) onlyOnce() func(providers.Name) bool {
+	if r.kind.folder {
+		return func(providers.Name) bool { return true }
+	}
+	seen := map[providers.Name]struct{}{}
+	return func(name providers.Name) bool {
+		_, again := seen[name]
+		seen[name] = struct{}{}
+		return !again
+	}
+}
+
+func (r *remote) listAll(ctx context.Context, folder string, fn func(fs.Object) error) error {
+	f, err := r.open(ctx, false)
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if f.Features().ListR != nil && !r.kind.drive { // see drivelists
+		return r.walkAtOnce(ctx, folder, fn)
+	}
+	return r.walk(ctx, folder, fn)
 }
 
 // listed describes an object of a listing, or returns no name if it is none
@@ -59,7 +89,7 @@ func (r *remote) listed(ctx context.Context, o fs.Object, opt providers.ListOpti
 // listing.
 func (r *remote) walkAtOnce(ctx context.Context, folder string, fn func(fs.Object) error) error {
 	var mu sync.Mutex // backends may call back from several goroutines
-	err := r.fs.Features().ListR(ctx, folder, func(entries fs.DirEntries) error {
+	err := r.fs().Features().ListR(ctx, folder, func(entries fs.DirEntries) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, entry := range entries {
@@ -139,6 +169,15 @@ func (r *remote) listFolder(ctx context.Context, folder string) (l listing) {
 	return l
 }
 
+// notFolder reports whether there is a file where a folder was looked for.
+func notFolder(err error) bool {
+	if err == nil {
+		return false
+	}
+	return errors.Is(err, fs.ErrorIsFile) || smbNoList(err) ||
+		containsAny(err.Error(), "found file when looking for folder", "path/not_folder") // rclone's onedrive, Dropbox
+}
+
 func (r *remote) entries(ctx context.Context, folder string) (fs.DirEntries, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -146,9 +185,9 @@ func (r *remote) entries(ctx context.Context, folder string) (fs.DirEntries, err
 	err := r.disk.readable(folder)
 	var entries fs.DirEntries
 	if err == nil {
-		entries, err = r.fs.List(ctx, folder)
+		entries, err = r.fs().List(ctx, folder)
 	}
-	if isMissing(err) {
+	if isMissing(err) || notFolder(err) {
 		return nil, nil
 	}
 	return entries, err

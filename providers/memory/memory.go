@@ -98,6 +98,7 @@ func (r *Remote) Put(ctx context.Context, name providers.Name, src providers.Sou
 	if err != nil {
 		return providers.Info{}, err
 	}
+	info.Confirm(src)
 	return info, nil
 }
 
