@@ -261,7 +261,8 @@ func (r *remote) look(ctx context.Context, name providers.Name) (fs.Object, erro
 	if err == nil && !o.Storable() { // a symlink or a device somebody put there
 		return nil, errors.New("it is not a regular file")
 	}
-	if err == nil {
+	if err == nil && !r.kind.folder {
+		o = shared(o)
 		r.remember(name, o)
 	}
 	return o, err

@@ -2,9 +2,12 @@ package cloud
 
 import (
 	"context"
+	"io"
 	"sync"
+	"time"
 
 	"github.com/rclone/rclone/fs"
+	"github.com/rclone/rclone/fs/hash"
 
 	"github.com/chatkeep/chatkeep/providers"
 )
@@ -49,11 +52,50 @@ func (o *objects) clear() {
 	o.known = nil
 }
 
+// guarded is an object that several reads share. Some backends note in it what
+// an answer said of it.
+type guarded struct {
+	fs.Object
+	mu sync.Mutex
+}
+
+// shared guards an object before anybody else can get at it.
+func shared(o fs.Object) fs.Object {
+	if g, ok := o.(*guarded); ok {
+		return g
+	}
+	return &guarded{Object: o}
+}
+
+func (g *guarded) Size() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.Object.Size()
+}
+
+func (g *guarded) ModTime(ctx context.Context) time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.Object.ModTime(ctx)
+}
+
+func (g *guarded) Hash(ctx context.Context, t hash.Type) (string, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.Object.Hash(ctx, t)
+}
+
+func (g *guarded) Open(ctx context.Context, options ...fs.OpenOption) (io.ReadCloser, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.Object.Open(ctx, options...)
+}
+
 // remember keeps an object for the next read. On a folder of this computer
 // looking costs nothing, and finds what others changed.
 func (r *remote) remember(name providers.Name, o fs.Object) {
 	if !r.kind.folder {
-		r.objects.add(name, o)
+		r.objects.add(name, shared(o))
 	}
 }
 
