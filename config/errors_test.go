@@ -89,6 +89,8 @@ func TestMistakes(t *testing.T) {
 		{"no requests", "remote: {type: drive, folder: x, requests_per_minute: 6001}", "1:55: 6001 is out of range: 1 to 6000"},
 		{"transfers in words", "remote: {type: drive, folder: x, transfers: all}", "1:45: remote.transfers must be a whole number"},
 		{"secret", "remote: {type: webdav, folder: x, options: {pass: hunter2}}", "1:45: remote.options.pass holds a secret, and none stands in this file; give it to: chatkeep remote login"},
+		{"secret that ends an address early", "remote: {type: webdav, folder: x, options: {url: \"https://li:12#hunter2@a/\"}}", "1:50: remote.options.url holds a secret, and none stands in this file; give it to: chatkeep remote login"},
+		{"secret that breaks an address", "remote: {type: s3, folder: x, options: {endpoint: \"https://li:%hunter2@a/\"}}", "1:51: remote.options.endpoint holds a secret, and none stands in this file; give it to: chatkeep remote login"},
 		{"secret in an address", "remote: {type: webdav, folder: x, options: {url: \"https://li:hunter2@a/\"}}", "1:50: remote.options.url holds a secret, and none stands in this file; give it to: chatkeep remote login"},
 		{"list of options", "remote: {type: drive, folder: x, options: [a]}", "1:43: remote.options must be a group of keys with their values"},
 		{"group in options", "remote: {type: s3, folder: x, options: {region: {a: b}}}", "1:49: remote.options.region must be text, a number, true or false"},

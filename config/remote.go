@@ -185,6 +185,17 @@ func (o *Options) decode(d *decoder, n *yaml.Node, path string) {
 	}
 }
 
+// HoldsPassword tells whether an option's value is an address with a user in
+// it. A password with a # or a % of its own makes it another address, or none.
+func HoldsPassword(value string) bool {
+	u, err := url.Parse(value)
+	if err != nil {
+		_, rest, ok := strings.Cut(value, "://")
+		return ok && strings.Contains(rest, "@")
+	}
+	return u.User != nil || u.Host != "" && strings.Contains(u.Fragment, "@")
+}
+
 // option reads the value of one option.
 func (d *decoder) option(n *yaml.Node, path string) string {
 	tag := n.ShortTag()
@@ -197,7 +208,7 @@ func (d *decoder) option(n *yaml.Node, path string) string {
 		d.fail(n, path, "want_option", "key", path)
 	default:
 		text := d.text(n, path)
-		if u, err := url.Parse(text); err == nil && u.User != nil {
+		if HoldsPassword(text) {
 			d.fail(n, path, "secret", "key", path)
 			return ""
 		}

@@ -244,5 +244,6 @@ func (r *Repo) rememberLost(lost []string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seen.Lost = lost
+	r.seen.Sample.drop(lost) // they are known for what they are
 	return r.state.saveSeen(r.seen)
 }

@@ -35,6 +35,11 @@ const (
 	maxPresent = 20_000
 )
 
+// drop forgets packs that need not be read back any more.
+func (s *sample) drop(packs []string) {
+	s.Present = slices.DeleteFunc(s.Present, func(p string) bool { return slices.Contains(packs, p) })
+}
+
 // present notes the packs that arrived without proof.
 func (r *Repo) present(packs []*journaled) error {
 	if r.remote.Traits().SumsCostRead {
@@ -101,7 +106,7 @@ func (r *Repo) sampled(digest format.Digest, now time.Time, a Alarm, bad bool) e
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := &r.seen.Sample
-	s.Present = slices.DeleteFunc(s.Present, func(text string) bool { return text == digest.String() })
+	s.drop([]string{digest.String()})
 	s.Last = now.Unix()
 	if bad {
 		r.seen.Lost = append(r.seen.Lost, digest.String())

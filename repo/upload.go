@@ -35,9 +35,7 @@ func (w *Writer) sendPacks() {
 // send puts one pack from the spool and notes its arrival.
 func (w *Writer) send(ctx context.Context, p format.Pack) error {
 	name := format.Name{Kind: format.KindPack, Device: w.repo.ring.Device.ID, Digest: p.Name}
-	path := spoolPath(w.spool, p.Name)
-	src := providers.FileSource(path, int64(p.Size), map[providers.Algorithm]string{providers.SHA256: p.Name.String()})
-	info, err := w.repo.remote.Put(ctx, providers.Name(name.String()), src)
+	info, err := w.repo.remote.Put(ctx, providers.Name(name.String()), w.source(p))
 	if err != nil {
 		return fmt.Errorf("put %s: %w", name, err)
 	}
@@ -46,7 +44,7 @@ func (w *Writer) send(ctx context.Context, p format.Pack) error {
 	}
 	w.stats.Uploaded.Add(p.Size)
 	w.stats.Objects.Add(1)
-	if err := os.Remove(path); err != nil {
+	if err := os.Remove(spoolPath(w.spool, p.Name)); err != nil {
 		return fmt.Errorf("clean spool: %w", err)
 	}
 	return nil
@@ -72,14 +70,20 @@ func (w *Writer) resume(ctx context.Context) error {
 	return w.sweepSpool()
 }
 
+// settle finds out what became of a pack whose arrival was not noted. What lies
+// there and is not the pack goes, so that the pack can be put.
 func (w *Writer) settle(ctx context.Context, p format.Pack) (ok bool, err error) {
 	name := format.Name{Kind: format.KindPack, Device: w.repo.ring.Device.ID, Digest: p.Name}
 	info, err := w.repo.remote.Stat(ctx, providers.Name(name.String()))
-	switch {
-	case err == nil && info.Size == int64(p.Size):
-		return true, w.journal.arrived(p.Name, receiptOf(info))
-	case err != nil && !errors.Is(err, providers.ErrNotExist):
+	if err != nil && !errors.Is(err, providers.ErrNotExist) {
 		return false, fmt.Errorf("look for %s: %w", name, err)
+	}
+	there := err == nil
+	if there {
+		info.Confirm(w.source(p))
+		if info.Size == int64(p.Size) && (info.Verified || info.Sums[providers.SHA256] == "") {
+			return true, w.journal.arrived(p.Name, receiptOf(info))
+		}
 	}
 	if !spooled(spoolPath(w.spool, p.Name), p.Name) {
 		return false, nil
@@ -87,7 +91,17 @@ func (w *Writer) settle(ctx context.Context, p format.Pack) (ok bool, err error)
 	if w.opt.DryRun {
 		return true, nil
 	}
+	if there {
+		if err := w.repo.remote.Delete(ctx, providers.Name(name.String())); err != nil {
+			return false, fmt.Errorf("put %s again: %w", name, err)
+		}
+	}
 	return true, w.send(ctx, p)
+}
+
+// source is a pack in the spool.
+func (w *Writer) source(p format.Pack) providers.Source {
+	return providers.FileSource(spoolPath(w.spool, p.Name), int64(p.Size), map[providers.Algorithm]string{providers.SHA256: p.Name.String()})
 }
 
 // spooled reports whether a whole pack lies at path.

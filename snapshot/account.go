@@ -112,19 +112,29 @@ func (p *pipeline) start(ctx context.Context, old *repo.ListedSource) {
 			defer p.group.Done()
 			c := newCapturer(p.t, p.view)
 			for it := range p.jobs {
-				switch {
-				case p.t.timeIsUp(), !p.t.limit.room.begin(it.seen.Size, p.t.writer.Stats(), p.t.stage.packSize()):
-					it.leave()
-				case it.seen.Database:
-					p.t.stage.databases.late(ctx, c.worker, p, it)
-					p.t.limit.room.end(it.seen.Size)
-				default:
-					c.capture(ctx, it)
-					p.t.limit.room.end(it.seen.Size)
-				}
+				p.read(ctx, c, it)
 				close(it.done)
 			}
 		}()
+	}
+}
+
+// read stores an item, if there is time and room for it.
+func (p *pipeline) read(ctx context.Context, c *capturer, it *item) {
+	if p.t.timeIsUp() {
+		it.leave()
+		return
+	}
+	c.space = p.t.limit.room.begin(it.seen.Size, it.parent != nil, p.t.writer.Stats(), p.t.stage.packSize())
+	if c.space == nil {
+		it.leave()
+		return
+	}
+	defer c.space.end()
+	if it.seen.Database {
+		p.t.stage.databases.late(ctx, c.worker, p, it)
+	} else {
+		c.capture(ctx, it)
 	}
 }
 

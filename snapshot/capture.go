@@ -23,6 +23,7 @@ type capturer struct {
 	media  *chunker.Cutter
 	text   *chunker.Cutter
 	buf    []byte
+	space  *admitted // of the file that is being read
 }
 
 func newCapturer(t *taker, view sources.View) *capturer {
@@ -46,6 +47,8 @@ func (c *capturer) capture(ctx context.Context, it *item) {
 	for try := 1; ; try++ {
 		changed, err := c.once(ctx, it)
 		switch {
+		case errors.Is(err, errNoRoom):
+			it.leave()
 		case errors.Is(err, errStore) || ctx.Err() != nil:
 			it.err = errors.Join(ctx.Err(), err)
 		case errors.Is(err, fs.ErrNotExist):
@@ -61,6 +64,9 @@ func (c *capturer) capture(ctx context.Context, it *item) {
 		return
 	}
 }
+
+// errNoRoom says that the rest of a file has to wait for more room.
+var errNoRoom = errors.New("no room for the rest")
 
 // errStore marks an error that is not the file's.
 var errStore = errors.New("store")
@@ -136,6 +142,9 @@ func (c *capturer) read(ctx context.Context, src io.Reader) (refs []format.Ref, 
 	store := func(chunk []byte) error {
 		if err := ctx.Err(); err != nil {
 			return storeError{err}
+		}
+		if c.space.isFull(len(chunk)) {
+			return errNoRoom
 		}
 		ref, err := c.worker.Add(format.ChunkData, chunk)
 		if err != nil {

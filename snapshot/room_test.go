@@ -85,8 +85,8 @@ func TestRoomForALargeFile(t *testing.T) {
 	left := int64(0)
 	p.remote = &narrow{Remote: p.memory, left: &left, class: providers.ErrLimit}
 	p.must(os.WriteFile(filepath.Join(p.chats, "video.mp4"), noise("video", 20<<20), 0o600))
-	for day := range 9 {
-		left = 5 << 20
+	for day := range 30 {
+		left = 6 << 20
 		taken, err := p.tryBackup(TakeOptions{})
 		if err == nil && taken.Stopped == nil {
 			if day < 3 {
@@ -100,6 +100,61 @@ func TestRoomForALargeFile(t *testing.T) {
 		}
 	}
 	t.Error("it never arrives")
+}
+
+// While a large file is on its way for days, each day's backup holds what else
+// there is.
+func TestRestBesideALargeFile(t *testing.T) {
+	p := newPlace(t, format.Full)
+	left := int64(0)
+	p.remote = &narrow{Remote: p.memory, left: &left, class: providers.ErrLimit}
+	p.must(os.WriteFile(filepath.Join(p.chats, "aa.mp4"), noise("video", 32<<20), 0o600))
+	for day := range 30 {
+		left = 8 << 20
+		for hour := range 2 {
+			p.must(os.WriteFile(filepath.Join(p.chats, fmt.Sprintf("note-%d-%d.txt", day, hour)), noise(fmt.Sprint(day, hour), 100), 0o600))
+			taken, err := p.tryBackup(TakeOptions{})
+			if err != nil {
+				t.Fatalf("day %d, %d: %v", day, hour, err)
+			}
+			if taken.Stopped == nil {
+				if day < 3 {
+					t.Errorf("it took %d days", day+1)
+				}
+				p.check(100)
+				p.restored()
+				return
+			}
+			if want := uint64(2*day + hour + 1); taken.Counts.Files != want || !errors.Is(taken.Stopped, providers.ErrLimit) {
+				t.Fatalf("day %d: %d files of %d, stopped by %v", day, taken.Counts.Files, want, taken.Stopped)
+			}
+		}
+	}
+	t.Error("it never arrives")
+}
+
+// An account that has no room for a large file is not filled up with a part of
+// it, and takes what is smaller.
+func TestTooLargeForTheAccount(t *testing.T) {
+	p := newPlace(t, format.Full)
+	left := int64(5 << 20)
+	p.remote = &narrow{Remote: p.memory, left: &left, class: providers.ErrQuota}
+	p.must(os.WriteFile(filepath.Join(p.chats, "aa.mp4"), noise("video", 20<<20), 0o600))
+	for i := range 4 {
+		p.must(os.WriteFile(filepath.Join(p.chats, fmt.Sprintf("photo-%d.jpg", i)), noise(fmt.Sprint(i), 200_000), 0o600))
+		taken := p.backup()
+		if want := uint64(i + 1); taken.Counts.Files != want || !errors.Is(taken.Stopped, providers.ErrQuota) || taken.Left != 20<<20 {
+			t.Fatalf("%d files of %d, %d bytes left, stopped by %v", taken.Counts.Files, want, taken.Left, taken.Stopped)
+		}
+	}
+	if left < 3<<20 {
+		t.Errorf("%d bytes are left of the account", left)
+	}
+	left = 30 << 20
+	if taken := p.backup(); taken.Stopped != nil {
+		t.Error(taken.Stopped)
+	}
+	p.restored()
 }
 
 // A small backup asks for no room: that would be one more request each time.

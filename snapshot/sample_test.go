@@ -95,6 +95,63 @@ func TestSampleFindsDamage(t *testing.T) {
 	}
 }
 
+// What a check has found and a backup has stored again is no news later.
+func TestSampleAfterRepair(t *testing.T) {
+	p := newMute(t)
+	stored := p.packs()
+	for _, n := range stored {
+		b := slices.Clone(p.memory.Bytes(n))
+		b[len(b)/2] ^= 1
+		p.memory.SetBytes(n, b)
+	}
+	report, err := p.open().Check(background, repo.CheckOptions{Data: 100})
+	if err != nil || report.OK() {
+		t.Fatal(report, err)
+	}
+	p.backup()
+	p.restored()
+	r := p.open()
+	fresh, now := r.Proof().Present, time.Now()
+	for day := range fresh {
+		if _, err := r.ReadBackSample(background, now.AddDate(0, 0, day)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a := r.Alarms(); len(a) > 0 || r.Proof() != (repo.Proof{ReadBack: fresh}) {
+		t.Errorf("alarms %v, %+v after %d days", a, r.Proof(), fresh)
+	}
+}
+
+// A pack whose arrival was never noted is held against the checksum that the
+// remote reports, before anything counts on it.
+func TestUnnotedPackIsProven(t *testing.T) {
+	for _, spoiled := range []bool{false, true} {
+		p := newPlace(t, format.Full)
+		p.must(os.WriteFile(filepath.Join(p.chats, "a"), noise("a", 1<<20), 0o600))
+		p.memory.Inject(memory.Fault{Method: memory.Put, Times: -1, Lost: true, Err: providers.Fail(providers.ErrPermission, nil)})
+		if _, err := p.tryBackup(TakeOptions{}); err == nil {
+			t.Fatal("no answer was lost")
+		}
+		p.memory.Heal()
+		stored := p.packs()
+		if len(stored) == 0 {
+			t.Fatal("nothing arrived")
+		}
+		for _, n := range stored {
+			if b := slices.Clone(p.memory.Bytes(n)); spoiled {
+				b[len(b)/2] ^= 1
+				p.memory.SetBytes(n, b)
+			}
+		}
+		p.backup()
+		if got := p.open().Proof(); got != (repo.Proof{}) {
+			t.Errorf("spoiled %v: %+v", spoiled, got)
+		}
+		p.check(100)
+		p.restored()
+	}
+}
+
 // What a remote can't be asked now stays to be read back.
 func TestSampleOffline(t *testing.T) {
 	p := newMute(t)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/internal/i18n"
@@ -93,7 +94,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(a.helpCommand(root))
 	root.SetUsageTemplate(a.usageTemplate())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(a.wrongFlag(err)) })
 	f := root.PersistentFlags()
 	f.StringVar(&a.config, "config", "", a.say("flag.config"))
 	f.BoolVar(&a.json, "json", false, a.say("flag.json"))
@@ -143,7 +144,7 @@ func (a *app) unknownCommand(c *cobra.Command, args []string) error {
 	known := c.SuggestionsFor(args[0])
 	text := a.say("usage.unknown_command", "name", args[0])
 	if len(known) > 0 {
-		text += "; " + a.say("config.nearest", "nearest", known[0])
+		text += a.say("config.nearest", "nearest", known[0])
 	}
 	return usageError(errors.New(text))
 }
@@ -165,6 +166,29 @@ func (a *app) atMost(n int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// wrongFlag says in the user's language what is wrong with the flags.
+func (a *app) wrongFlag(err error) error {
+	dashed := func(name string) string {
+		if len(name) == 1 {
+			return "-" + name
+		}
+		return "--" + name
+	}
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		return errors.New(a.say("usage.flag_unknown", "flag", printable(dashed(e.GetSpecifiedName()))))
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return errors.New(a.say("usage.flag_needs", "flag", dashed(e.GetSpecifiedName())))
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return errors.New(a.say("usage.flag_value", "flag", dashed(e.GetFlag().Name), "value", printable(e.GetValue())))
+	}
+	if e, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
+		return errors.New(a.say("usage.flag_unknown", "flag", printable(e.GetSpecifiedFlag())))
+	}
+	return err
 }
 
 func usageError(err error) error { return hint.New("usage", err) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,12 @@ import (
 // speak tells the person something during a sign-in. It goes to stderr, with
 // --json too: without it nobody could answer.
 func (a *app) speak(key string, pairs ...any) {
+	pairs = slices.Clone(pairs)
+	for i, v := range pairs {
+		if text, ok := v.(string); ok { // it may be a service's
+			pairs[i] = printable(text)
+		}
+	}
 	fmt.Fprintf(a.notes, "%s\n", a.say(key, pairs...))
 }
 

@@ -93,7 +93,7 @@ func (a *app) explain(err error) (code hint.Code, text, advice string) {
 	case errors.As(err, &mistakes):
 		text += a.mistakes(mistakes)
 	case code == "usage":
-		text = err.Error()
+		text = hint.Find(err).Err.Error() // a whole sentence, in the user's language
 	case code != "interrupted":
 		text += " (" + printable(err.Error()) + ")"
 	}
@@ -128,6 +128,15 @@ func (a *app) readable(args map[string]any) map[string]any {
 			}
 		case string:
 			v = printable(n)
+			if k == "what" {
+				v = a.say("login.what." + n)
+			}
+		case []string:
+			list := make([]string, len(n))
+			for i, text := range n {
+				list[i] = printable(text)
+			}
+			v = list
 		}
 		out[k] = v
 	}
@@ -143,7 +152,7 @@ func (a *app) mistakes(list config.Errors) string {
 		}
 		b.WriteString(a.say("config."+string(e.Code), e.Args))
 		if e.Nearest != "" {
-			b.WriteString("; " + a.say("config.nearest", "nearest", e.Nearest))
+			b.WriteString(a.say("config.nearest", "nearest", e.Nearest))
 		}
 	}
 	return b.String()

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/chatkeep/chatkeep/config"
 	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/providers/cloud"
 	"github.com/chatkeep/chatkeep/providers/cloud/signin"
 )
@@ -86,25 +89,47 @@ func (a *app) remoteLogin(ctx context.Context, f loginFlags) error {
 		Client: client, OpenBrowser: a.showPage, Ask: a.asker(), Say: a.speak, Text: a.say,
 		Check: func(ctx context.Context, values map[string]string) error { return a.checkSignIn(ctx, where, values) },
 	})
+	if h := hint.Find(err); h != nil && h.Code == providers.HintAuth { // none has ended: this one never began
+		err = hint.New("login_refused", err)
+	}
 	if err != nil {
 		return err
 	}
 	a.tell("login.done", "remote", where.String(), "path", store.Path())
-	return a.document(loginDocument(where, store))
+	d := loginDocument(where, store)
+	for _, key := range d.HostKeys {
+		a.tell("login.host_key", "fingerprint", key)
+	}
+	return a.document(d)
 }
 
 type loginJSON struct {
-	Remote  string `json:"remote"`
-	File    string `json:"file"`
-	Expires string `json:"expires,omitempty"` // the service ends it then, whatever one does
+	Remote   string   `json:"remote"`
+	File     string   `json:"file"`
+	Expires  string   `json:"expires,omitempty"`   // the service ends it then, whatever one does
+	HostKeys []string `json:"host_keys,omitempty"` // fingerprints of an SSH server's, as OpenSSH shows them
 }
 
 func loginDocument(where config.Remote, store *cloud.SignIn) loginJSON {
-	doc := loginJSON{Remote: where.String(), File: store.Path()}
+	doc := loginJSON{Remote: where.String(), File: store.Path(), HostKeys: fingerprints(store.Values()[cloud.KeyHostKeys])}
 	if until := store.Expires(); !until.IsZero() {
 		doc.Expires = until.UTC().Format(time.RFC3339)
 	}
 	return doc
+}
+
+// fingerprints are those of the keys that rclone keeps of an SSH server.
+func fingerprints(kept string) (list []string) {
+	for entry := range strings.SplitSeq(kept, ",") {
+		kind, text, _ := strings.Cut(strings.Trim(entry, ` "`), " ")
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(key) == 0 {
+			continue
+		}
+		sum := sha256.Sum256(key)
+		list = append(list, "SHA256:"+base64.RawStdEncoding.EncodeToString(sum[:])+" ("+kind+")")
+	}
+	return list
 }
 
 // loginRemote is the remote to sign in to. One that is named has the settings
@@ -166,7 +191,7 @@ func (a *app) login(where config.Remote, f loginFlags) (signin.Login, error) {
 		if !ok || key == "" || value == "" {
 			return l, usageError(errors.New(a.say("usage.login_option")))
 		}
-		if config.IsSecret(key) { // it would stay in the shell's history
+		if config.IsSecret(key) || config.HoldsPassword(value) { // it would stay in the shell's history
 			return l, usageError(errors.New(a.say("usage.login_secret", "key", key)))
 		}
 		l.Options[key] = value

@@ -25,6 +25,7 @@ import (
 	"github.com/chatkeep/chatkeep/internal/fakecloud"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/internal/i18n"
+	"github.com/chatkeep/chatkeep/providers/cloud"
 	"github.com/chatkeep/chatkeep/providers/cloud/signin"
 )
 
@@ -261,7 +262,7 @@ func TestRemoteClient(t *testing.T) {
 // the catalogue is named: some keys are put together when the program runs.
 func TestLoginSentences(t *testing.T) {
 	var code []byte
-	for _, glob := range []string{"../../providers/cloud/signin*.go", "*.go"} {
+	for _, glob := range []string{"../../providers/cloud/signin/*.go", "*.go"} {
 		files, err := filepath.Glob(glob)
 		if err != nil {
 			t.Fatal(err)
@@ -286,6 +287,9 @@ func TestLoginSentences(t *testing.T) {
 	for _, what := range []string{"address", "code"} {
 		named["login.open."+what], named["login.ask."+what] = true, true
 	}
+	for _, what := range []string{"client_id", "client_secret", "tenant"} {
+		named["login.what."+what] = true
+	}
 	for key := range named {
 		if !i18n.For(i18n.English).Has(key) {
 			t.Errorf("%s is not in the catalogue", key)
@@ -298,5 +302,65 @@ func TestLoginSentences(t *testing.T) {
 	}
 	if len(named) < 30 {
 		t.Errorf("only %d keys found: does this test still look in the right place?", len(named))
+	}
+}
+
+// What a service says can't write elsewhere on the terminal.
+func TestSpeakIsPrintable(t *testing.T) {
+	a, notes := asking()
+	a.speak("login.device", "url", "https://example.com/\x1b[2J", "code", "A\x9bB\u202e")
+	if strings.ContainsAny(notes.String(), "\x1b\x9b\u202e") || !strings.Contains(notes.String(), `https://example.com/\u001b[2J`) {
+		t.Errorf("%q", notes)
+	}
+}
+
+// A login that is killed while it tries its new sign-in leaves that nowhere but
+// in the remote's home, and the next one removes it.
+func TestKilledLoginLeavesNoSecret(t *testing.T) {
+	s := services[0]
+	c := newCloud(t)
+	x := newComputer(t, c, s)
+	x.configure()
+	temp := t.TempDir()
+	x.env = append(x.env, "BROWSER=browser", "TMPDIR="+temp, "TMP="+temp, "CLOUD_CA="+c.CAFile(), "CLOUD_PROXY="+c.Proxy())
+	held, end := make(chan struct{}), make(chan struct{})
+	c.Inject(fakecloud.Fault{Kind: fakecloud.KindAbout, Delay: held, Truncate: 1, Stall: end})
+	cmd, out, ended := x.start("remote", "login")
+	select {
+	case held <- struct{}{}:
+	case <-ended:
+		t.Fatalf("the login was over before it could be killed: %s", out)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	close(end)
+	c.Idle()
+	if left, err := os.ReadDir(temp); len(left) > 0 || err != nil {
+		t.Errorf("left in the temporary folder: %v, %v", left, err)
+	}
+	x.run(&struct{}{}, "remote", "login")
+	left, err := os.ReadDir(x.path("state", "remotes"))
+	if len(left) != 1 || left[0].Name() != filepath.Base(x.home()) || err != nil {
+		t.Errorf("left beside the sign-in: %v, %v", left, err)
+	}
+}
+
+// Nobody has vouched for the key that an SSH server shows first. The person can.
+func TestLoginShowsTheHostKey(t *testing.T) {
+	const key, fingerprint = "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f", "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA"
+	for kept, want := range map[string][]string{
+		"ssh-ed25519 " + key:                     {fingerprint + " (ssh-ed25519)"},
+		"ssh-ed25519 " + key + ",ssh-rsa " + key: {fingerprint + " (ssh-ed25519)", fingerprint + " (ssh-rsa)"},
+		"":                                       nil, "ssh-ed25519": nil, "ssh-ed25519 ?": nil,
+	} {
+		store := cloud.NewSignIn(t.TempDir())
+		if err := store.Save(map[string]string{cloud.KeyHostKeys: kept}); err != nil {
+			t.Fatal(err)
+		}
+		if got := loginDocument(config.Remote{Type: "sftp", Folder: "x"}, store).HostKeys; !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", kept, got, want)
+		}
 	}
 }

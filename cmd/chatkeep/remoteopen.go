@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/chatkeep/chatkeep/config"
+	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/providers/cloud"
 )
@@ -88,35 +92,43 @@ func (t target) openWith(ctx context.Context, o providers.RetryOptions) (provide
 
 // checkSignIn makes a call with a new sign-in before it replaces an older one.
 // A token that was refreshed on the way is kept, and whose account it is.
+//
+// It lies beside the remote's home meanwhile, and not in the system's temporary
+// folder: whoever is killed here leaves a secret no further out than the one it
+// replaces, and the next sign-in removes it.
 func (a *app) checkSignIn(ctx context.Context, where config.Remote, values map[string]string) error {
-	home, err := os.MkdirTemp("", "chatkeep-signin-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(home)
-	fresh := cloud.NewSignIn(home)
-	if err := fresh.Save(values); err != nil {
-		return err
-	}
 	t := target{Remote: where}
 	o, err := t.options()
 	if err != nil {
 		return err
 	}
-	o.Home = home
+	trials := o.Home + ".new"
+	if err := os.RemoveAll(trials); err != nil {
+		return err
+	}
+	defer os.RemoveAll(trials)
+	// Each has a folder of its own: two at once must not take each other's.
+	o.Home = filepath.Join(trials, rand.Text())
+	fresh := cloud.NewSignIn(o.Home)
+	if err := fresh.Save(values); err != nil {
+		return err
+	}
 	remote, err := cloud.Open(ctx, t.place(), o)
 	if err != nil {
 		return err
 	}
 	defer remote.Close()
 	u, err := remote.(providers.Accountant).Usage(ctx)
+	if h := hint.Find(err); errors.Is(err, providers.ErrNotExist) && (h == nil || h.Code == providers.HintMissing) {
+		err = nil // the folder, which the first backup makes
+	}
 	if err != nil {
 		return err
 	}
 	if u.Account != "" {
-		a.tell("login.account", "account", u.Account)
+		a.tell("login.account", "account", printable(u.Account))
 	}
-	if fresh, err = cloud.OpenSignIn(home); err == nil {
+	if fresh, err = cloud.OpenSignIn(o.Home); err == nil {
 		for key, value := range fresh.Values() {
 			values[key] = value
 		}

@@ -52,7 +52,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "flip": flip, "cut": cut, "drop": drop, "one": one, "same": same, "fifo": fifo,
 			"database": database, "messages": messages, "messagesOf": messagesOf,
-			"cloud": startCloud, "dav": startDAV, "drive": driveDoes,
+			"cloud": startCloud, "dav": startDAV, "sftp": startSFTP, "drive": driveDoes,
 		},
 	})
 }

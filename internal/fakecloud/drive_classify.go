@@ -46,10 +46,10 @@ func classifyFiles(r *http.Request) Kind {
 	}
 	q := strings.ReplaceAll(r.URL.Query().Get("q"), " ", "")
 	switch {
+	case strings.Contains(q, "mimeType='"+driveFolder+"'") && !strings.Contains(q, "trashed=true"): // for folders alone
+		return KindFolder
 	case !strings.Contains(q, "name='"):
 		return KindList
-	case strings.Contains(q, "mimeType='"+driveFolder+"'"):
-		return KindFolder
 	}
 	return KindLookup
 }

@@ -63,8 +63,10 @@ func openDrive(ctx context.Context, r *remote) (*driveAPI, error) {
 	return d, nil
 }
 
-// googleClient refreshes and keeps its token as rclone does.
+// googleClient refreshes and keeps its token as rclone does. It refreshes with
+// the ctx it got, long after the call that opened the connection is over.
 func googleClient(ctx context.Context, r *remote) (*http.Client, error) {
+	ctx = context.WithoutCancel(ctx)
 	config := &oauthutil.Config{
 		Scopes:  []string{gdrive.DriveFileScope},
 		AuthURL: googleauth.Endpoint.AuthURL, TokenURL: googleauth.Endpoint.TokenURL,

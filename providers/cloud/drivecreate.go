@@ -76,17 +76,20 @@ func (d *driveAPI) lost(ctx context.Context, name providers.Name, cause error) e
 	return providers.Fail(providers.ErrTemporary, textOnly(cause))
 }
 
-// discard deletes an object that is not what was sent.
+// discard deletes an object that is not what was sent. Its id is known until it
+// is gone: the next try meets it under that id, whatever listings say.
 func (d *driveAPI) discard(ctx context.Context, name providers.Name, id string) error {
+	if err := d.remove(ctx, id); err != nil {
+		return err
+	}
 	d.ids.forget(name)
-	return d.remove(ctx, id)
+	return nil
 }
 
 // delete removes every file of a name, past the trash, and also what listings
 // don't have yet.
 func (d *driveAPI) delete(ctx context.Context, name providers.Name) error {
 	all := d.ids.known(name)
-	d.ids.forget(name)
 	found, err := d.named(ctx, name)
 	if err != nil {
 		return err
@@ -101,6 +104,7 @@ func (d *driveAPI) delete(ctx context.Context, name providers.Name) error {
 			return err
 		}
 	}
+	d.ids.forget(name) // not before: the next try must find what listings don't have
 	return nil
 }
 

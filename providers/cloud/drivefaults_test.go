@@ -93,6 +93,25 @@ func TestDeleteUnderLag(t *testing.T) {
 	}
 }
 
+// A deletion that failed is not taken for done because listings don't have the
+// object yet.
+func TestDeleteAgainUnderLag(t *testing.T) {
+	s := newScene(t, "drive", fakecloud.Options{Virtual: true, Lag: time.Minute})
+	if err := s.put(small); err != nil {
+		t.Fatal(err)
+	}
+	s.Inject(fault("drive", fakecloud.Fault{Kind: fakecloud.KindDelete, Times: 1}, 503, "backendError", "Backend Error"))
+	if err := s.remote.Delete(context.Background(), small); !errors.Is(err, providers.ErrTemporary) {
+		t.Fatalf("delete = %v", err)
+	}
+	if err := s.remote.Delete(context.Background(), small); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.files("drive"); len(got) > 0 {
+		t.Errorf("there is still %v", got)
+	}
+}
+
 // copies puts the same object from devices that don't know of each other.
 func copies(s *scene, n int) {
 	s.t.Helper()

@@ -67,10 +67,10 @@ func classify(err error, place string) error {
 	if _, ok := errors.AsType[*sourceError](err); ok {
 		return err
 	}
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
 	told := tellingOf(err)
+	if errors.Is(err, context.Canceled) {
+		return told.short(err)
+	}
 	if isClassed(err) { // by ourselves, who knew better
 		return told.short(err)
 	}

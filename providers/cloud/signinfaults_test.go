@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -427,5 +428,40 @@ func TestUnknownHost(t *testing.T) {
 	err := classify(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "www.googleapis.com", IsNotFound: true}}, "drive:x")
 	if !errors.Is(err, providers.ErrTemporary) || !hint.Is(err, providers.HintUnreachable) {
 		t.Error(err)
+	}
+}
+
+// A token is renewed also when the call that opened the connection is long over.
+func TestRenewalOutlivesContext(t *testing.T) {
+	for _, kind := range bothClouds {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t, fakecloud.Options{})
+			home := w.device(kind)
+			access, refresh, _ := token(t, home)
+			in, err := OpenSignIn(home)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Every token is about to end, so each request asks for the next one.
+			brief, err := json.Marshal(map[string]any{"access_token": access, "token_type": "Bearer", "refresh_token": refresh, "expires_in": 1, "expiry": time.Unix(1, 0).UTC()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Set("token", string(brief))
+			if err := in.Err(); err != nil {
+				t.Fatal(err)
+			}
+			w.Inject(fakecloud.Fault{Kind: fakecloud.KindToken, Times: -1, Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: string(brief)})
+			ctx, cancel := context.WithCancel(context.Background())
+			r, err := Open(ctx, providers.Place{Type: kind, Path: "chatkeep"}, Options{Home: home, Proxy: w.Proxy(), CACert: w.CAFile(), Settings: swift(kind), Limits: Limits{RequestsPerMinute: -1}})
+			cancel()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if err := putTo(r, small); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

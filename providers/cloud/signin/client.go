@@ -54,7 +54,7 @@ func (l Login) clientID(ctx context.Context, c *consent, old map[string]string, 
 		}
 	}
 	if !c.clientID.MatchString(id) {
-		return "", "", badShape("client id", c.like)
+		return "", "", badShape("client_id", c.like)
 	}
 	if c.secret && secret == "" {
 		if secret, err = env.ask(ctx, Question{Key: "login.ask.client_secret", Flag: "--client-file", Secret: true}); err != nil {
@@ -63,7 +63,7 @@ func (l Login) clientID(ctx context.Context, c *consent, old map[string]string, 
 	}
 	secret = strings.TrimSpace(secret)
 	if c.secret && !secretLike.MatchString(secret) {
-		return "", "", badShape("client secret", "GOCSPX-…")
+		return "", "", badShape("client_secret", "GOCSPX-…")
 	}
 	return id, secret, nil
 }
@@ -76,7 +76,7 @@ func (c *consent) flag() string {
 }
 
 func badShape(what, like string) error {
-	return hint.New(HintSignInClientShape, fmt.Errorf("that is no %s", what), "what", what, "like", like)
+	return hint.New(HintSignInClientShape, fmt.Errorf("that is no %s", strings.ReplaceAll(what, "_", " ")), "what", what, "like", like)
 }
 
 // walkThrough says step by step how a client is made.
