@@ -108,7 +108,8 @@ type remote struct {
 	objects   objects
 	// certificates are what is in the file that rclone trusts; nil for the system's
 	certificates []byte
-	disk         *disk // nil if the place is not a folder of this computer
+	disk         *disk         // nil if the place is not a folder of this computer
+	uploading    chan struct{} // holds one upload, see alone
 }
 
 var _ providers.Remote = (*remote)(nil)
@@ -116,7 +117,7 @@ var _ providers.Remote = (*remote)(nil)
 // newRemote puts together all that makes no request.
 func newRemote(ctx context.Context, place providers.Place, opt Options) (*remote, error) {
 	p := presets[place.Type]
-	r := &remote{place: place, preset: p, kind: kinds[p.backend], home: opt.Home, sums: map[providers.Algorithm]hash.Type{}}
+	r := &remote{place: place, preset: p, kind: kinds[p.backend], home: opt.Home, sums: map[providers.Algorithm]hash.Type{}, uploading: make(chan struct{}, 1)}
 	r.kind.beside = r.kind.beside && place.Type == p.backend // what is behind a bridge shows nothing before it is whole
 	r.limits = opt.Limits.or(p.limits)
 	r.traits.Transfers = r.limits.Transfers

@@ -24,6 +24,11 @@ func (r *remote) Put(ctx context.Context, name providers.Name, src providers.Sou
 		return providers.Info{}, fmt.Errorf("put %s: it has %d bytes, and %s takes no file over %d", name, src.Size(), r, most)
 	}
 	ctx = r.settings(ctx)
+	leave, err := r.alone(ctx)
+	if err != nil {
+		return providers.Info{}, err
+	}
+	defer leave()
 	end, err := r.gate.beginUpload(name, src.Size())
 	if err != nil {
 		return providers.Info{}, fmt.Errorf("put %s: %w", name, err)
@@ -41,6 +46,20 @@ func (r *remote) Put(ctx context.Context, name providers.Name, src providers.Sou
 		err = providers.Fail(providers.ErrTemporary, textOnly(err), "remote", r.String())
 	}
 	return info, r.failed(ctx, "put", name, err)
+}
+
+// alone waits for other uploads, where the service takes one at a time: two that
+// make a folder at once would be told that it is locked.
+func (r *remote) alone(ctx context.Context) (leave func(), err error) {
+	if r.limits.Transfers != 1 {
+		return func() {}, nil
+	}
+	select {
+	case r.uploading <- struct{}{}:
+		return func() { <-r.uploading }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // isLost reports whether a service says, of an upload, that something is not
