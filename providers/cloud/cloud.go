@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/rclone/rclone/fs"
@@ -105,6 +106,7 @@ type remote struct {
 	sums      map[providers.Algorithm]hash.Type // what the backend can report
 	traits    providers.Traits
 	leftovers leftovers
+	renaming  sync.Mutex
 	objects   objects
 	// certificates are what is in the file that rclone trusts; nil for the system's
 	certificates []byte

@@ -191,7 +191,14 @@ func (r *remote) fill(ctx context.Context, beside string, src providers.Source, 
 	return r.upload(ctx, beside, src, t)
 }
 
+// rename gives an uploaded object its name. Elsewhere than on a disk of this
+// computer one at a time: some servers take the old object away for a moment, and
+// a second rename would look for it just then.
 func (r *remote) rename(ctx context.Context, o fs.Object, name string) (fs.Object, error) {
+	if !r.kind.folder {
+		r.renaming.Lock()
+		defer r.renaming.Unlock()
+	}
 	err := r.patiently(ctx, func() error {
 		moved, err := r.fs().Features().Move(ctx, o, name)
 		if err == nil {
