@@ -193,7 +193,8 @@ func TestVerifyOnClouds(t *testing.T) {
 			for _, data := range []int{100, 0} {
 				rep, err = o.open().Check(background, repo.CheckOptions{Data: data})
 				o.must(err)
-				if len(rep.Bad) != 1 || !strings.HasSuffix(one, rep.Bad[0].Object) {
+				found := slices.ContainsFunc(rep.Bad, func(b repo.Bad) bool { return strings.HasSuffix(one, b.Object) })
+				if !found || data == 0 && len(rep.Bad) != 1 { // reading, the tree in that pack is missed as well
 					t.Errorf("of %d %% it found %+v, spoiled is %s", data, rep.Bad, one)
 				}
 				if data > 0 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chatkeep/chatkeep/providers"
@@ -16,6 +17,7 @@ import (
 // narrow is a remote that takes a number of bytes of packs a day.
 type narrow struct {
 	providers.Remote
+	mu    sync.Mutex // uploads go on side by side
 	left  *int64
 	asked int
 	class error
@@ -23,19 +25,32 @@ type narrow struct {
 
 func (n *narrow) Room(context.Context) (int64, error) {
 	n.asked++
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	return *n.left, n.refusal()
 }
 
 func (n *narrow) refusal() error { return providers.Fail(n.class, nil) }
 
 func (n *narrow) Put(ctx context.Context, name providers.Name, src providers.Source) (providers.Info, error) {
-	if strings.HasPrefix(string(name), "packs/") {
-		if *n.left < src.Size() {
-			return providers.Info{}, n.refusal()
-		}
-		*n.left -= src.Size()
+	if !n.admit(name, src.Size()) {
+		return providers.Info{}, n.refusal()
 	}
 	return n.Remote.Put(ctx, name, src)
+}
+
+// admit takes what a pack needs from what is left.
+func (n *narrow) admit(name providers.Name, size int64) bool {
+	if !strings.HasPrefix(string(name), "packs/") {
+		return true
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if *n.left < size {
+		return false
+	}
+	*n.left -= size
+	return true
 }
 
 // A limit on what is sent stops a backup where it leaves something to restore:
