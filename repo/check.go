@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/chatkeep/chatkeep/crypto"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/repo/image"
@@ -201,6 +202,9 @@ func (c *checker) records(ctx context.Context) error {
 		switch n.Kind {
 		case format.KindRoster:
 			_, err = c.repo.fetchRoster(ctx, n)
+			if errors.Is(err, crypto.ErrNoMatch) {
+				err = nil // sealed to members; opening the repository has judged it
+			}
 			c.used[n] = err == nil
 		case format.KindSecret:
 			var sealed []byte
@@ -224,8 +228,12 @@ func (c *checker) records(ctx context.Context) error {
 	c.expect(format.KindKeys, func(n format.Name) bool { return n.Holder == format.RecoveryHolder }, "keys/recovery-….age")
 	for _, d := range c.repo.roster.Devices {
 		id := d.ID
-		c.expect(format.KindSecret, func(n format.Name) bool { return n.Device == id }, "secrets/"+id.String()+"-….age")
-		c.expect(format.KindKeys, func(n format.Name) bool { return n.Holder == id.String() }, "keys/"+id.String()+"-….age")
+		if len(c.repo.snapshots[id]) > 0 {
+			c.expect(format.KindSecret, func(n format.Name) bool { return n.Device == id }, "secrets/"+id.String()+"-….age")
+		}
+		if !d.Revoked {
+			c.expect(format.KindKeys, func(n format.Name) bool { return n.Holder == id.String() }, "keys/"+id.String()+"-….age")
+		}
 	}
 	roster := format.Name{Kind: format.KindRoster, Version: c.repo.roster.Version, Digest: c.repo.roster.Digest}
 	if _, ok := c.listed[roster]; !ok {
@@ -234,22 +242,25 @@ func (c *checker) records(ctx context.Context) error {
 	return nil
 }
 
-// keyFile proves a key file's bytes, and if it is this device's own also who
+// keyFile proves a key file's bytes, and if it is this holder's own also who
 // signed it. The others' are sealed to their holders alone.
 func (c *checker) keyFile(ctx context.Context, n format.Name) error {
 	sealed, err := c.repo.fetch(ctx, n)
-	own := c.repo.ring.Device
-	if err != nil || own == nil || n.Holder != own.ID.String() {
-		return err
-	}
-	f, err := trust.OpenKeyFile(sealed, own.ID.String(), own.Identity)
 	if err != nil {
 		return err
 	}
-	if f.ByRoot() {
-		_, err = f.SignedByRoot(c.repo.ring.Root)
-	} else {
-		_, err = f.SignedByMember(c.repo.ring.Root, c.repo.roster)
+	id := c.repo.recovery
+	if own := c.repo.ring.Device; own != nil && n.Holder == own.ID.String() {
+		id = own.Identity
+	} else if id == nil || n.Holder != format.RecoveryHolder {
+		return nil
 	}
-	return err
+	f, err := trust.OpenKeyFile(sealed, n.Holder, id)
+	if errors.Is(err, crypto.ErrNoMatch) && n.Holder == format.RecoveryHolder {
+		return nil // of a recovery key before this one
+	}
+	if err != nil {
+		return err
+	}
+	return f.Vouched(c.repo.ring, c.repo.rosters.believed)
 }

@@ -245,7 +245,7 @@ func (t *treeCheck) root(ctx context.Context) error {
 	}
 	for _, s := range root.Sources {
 		if s.Tree != nil {
-			if err := t.node(ctx, *s.Tree, 0); err != nil {
+			if err := t.node(ctx, *s.Tree, "", 0); err != nil {
 				return fmt.Errorf("source %s: %w", s.Name, err)
 			}
 		}
@@ -253,12 +253,12 @@ func (t *treeCheck) root(ctx context.Context) error {
 	return nil
 }
 
-func (t *treeCheck) node(ctx context.Context, child format.Child, depth int) error {
+func (t *treeCheck) node(ctx context.Context, child format.Child, after string, depth int) error {
 	if t.visited[child.Node.ID] {
 		return nil
 	}
 	t.visited[child.Node.ID] = true
-	node, err := t.rd.node(ctx, child, depth)
+	node, err := t.rd.node(ctx, child, after, depth)
 	if err != nil {
 		return err
 	}
@@ -270,9 +270,10 @@ func (t *treeCheck) node(ctx context.Context, child format.Child, depth int) err
 		}
 	}
 	for _, sub := range node.Children {
-		if err := t.node(ctx, sub, depth+1); err != nil {
+		if err := t.node(ctx, sub, after, depth+1); err != nil {
 			return err
 		}
+		after = sub.Last
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (c *checker) snapshots(ctx context.Context) error {
 	for i, s := range list {
 		c.used[s.Name] = true
 		c.rosterOf(s)
-		if err := c.gossip(ctx, s); err != nil {
+		if err := c.repo.hear(ctx, s); err != nil {
 			return err
 		}
 		newest := i+1 == len(list) || list[i+1].Device != s.Device
@@ -91,17 +91,6 @@ func (c *checker) rosterOf(s *Snapshot) {
 	if s.Roster != c.repo.roster.Digest { // that one is looked for by its name
 		c.note(rosterObject(s.Roster), providers.ErrNotExist)
 	}
-}
-
-// gossip holds one device's word of the others' heads against what is here.
-func (c *checker) gossip(ctx context.Context, s *Snapshot) error {
-	for _, h := range s.Heads {
-		err := c.repo.holdAgainst(ctx, seenHead{h.Device.String(), h.Seq, h.Digest.String()})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (c *checker) index(ctx context.Context, d format.DeviceID, digest format.Digest, newest bool) error {

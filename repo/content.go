@@ -12,6 +12,10 @@ import (
 // chunks of its own, so that leaves stay small.
 const inlineRefs = 24
 
+// leastChunk is what chunks of a file have at least, on average; writers cut at
+// 16 KiB and more.
+const leastChunk = 4 << 10
+
 // LongSum returns a digest of a file's chunk ids if there are so many that the
 // file's content record doesn't list them itself, and zero otherwise. Such
 // records can't be compared: their lists say where chunks lie.
@@ -60,12 +64,15 @@ func (k *Worker) AddRefs(refs []format.Ref) (list []format.Ref, depth uint64, er
 }
 
 // DataRefs returns the chunks of a file's bytes in order, reading lists where
-// the content has them.
+// the content has them. Chunks far smaller than any writer makes are refused, and
+// of a plain file more bytes than it has: lists may name a chunk again and again,
+// and a few of them would be more than memory holds.
 func (rd *Reader) DataRefs(ctx context.Context, c *format.Content) ([]format.Ref, error) {
 	if c.Depth == 0 {
 		return c.Refs, nil
 	}
 	var refs []format.Ref
+	sum := uint64(0)
 	for _, list := range c.Refs {
 		data, err := rd.Chunk(ctx, list)
 		if err != nil {
@@ -75,7 +82,13 @@ func (rd *Reader) DataRefs(ctx context.Context, c *format.Content) ([]format.Ref
 		if err != nil {
 			return nil, err
 		}
+		for i := range l.Refs {
+			sum += l.Refs[i].Length
+		}
 		refs = append(refs, l.Refs...)
+		if !c.Image && sum > c.Length || uint64(len(refs)) > format.MaxRefs+sum/leastChunk {
+			return nil, fmt.Errorf("%w: a file's chunks don't add up", format.ErrMalformed)
+		}
 	}
 	return refs, nil
 }

@@ -31,6 +31,24 @@ const (
 	CodeInitialised     hint.Code = "already_initialised"
 	CodeNoSnapshot      hint.Code = "no_such_snapshot"
 	CodeLocalFull       hint.Code = "disk_full_local"
+	CodeRosterForked    hint.Code = "devices_forked"
+	CodeKeysMissing     hint.Code = "keys_missing"
+	CodeReplaced        hint.Code = "recovery_replaced"
+	CodeNotFull         hint.Code = "not_full"
+	CodeLastFull        hint.Code = "last_full"
+	CodeNameTaken       hint.Code = "name_taken"
+	CodeBadName         hint.Code = "bad_device_name"
+	CodeSelf            hint.Code = "revokes_itself"
+	CodeNoDevice        hint.Code = "no_such_device"
+	CodeAlreadyRevoked  hint.Code = "already_revoked"
+	CodeMember          hint.Code = "already_member"
+	CodeNotJoining      hint.Code = "not_joining"
+	CodeNotApproved     hint.Code = "not_approved"
+	CodeWordsNeeded     hint.Code = "words_needed"
+	CodeWrongWords      hint.Code = "wrong_words"
+	CodeNoRequest       hint.Code = "no_request"
+	CodeRequestExpired  hint.Code = "request_expired"
+	CodeRequestRefused  hint.Code = "request_refused"
 )
 
 // ErrIntegrity is in the chain of every error that says: what the remote shows
@@ -79,7 +97,7 @@ func alarmFor(object string, err error) (Alarm, bool) {
 	switch {
 	case errors.Is(err, providers.ErrNotExist), errors.Is(err, trust.ErrNoParent):
 		code = CodeMissing
-	case errors.Is(err, crypto.ErrForged), errors.Is(err, trust.ErrOtherRoot), errors.Is(err, trust.ErrEpoch):
+	case errors.Is(err, crypto.ErrForged), errors.Is(err, trust.ErrOtherRoot), errors.Is(err, trust.ErrEpoch), errors.Is(err, trust.ErrShutOut):
 		code = CodeForged
 	case errors.Is(err, errDigest), errors.Is(err, image.ErrProof), errors.Is(err, crypto.ErrBroken), errors.Is(err, format.ErrMalformed), errors.Is(err, crypto.ErrNoMatch):
 		code = CodeDamaged

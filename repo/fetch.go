@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/chatkeep/chatkeep/internal/durable"
 	"github.com/chatkeep/chatkeep/providers"
@@ -38,10 +39,19 @@ func (r *Repo) get(ctx context.Context, name string, limit int64) ([]byte, error
 // fetch returns an object whose bytes are the ones its name promises, from
 // the cache if they are there. Only records come this way, no packs.
 func (r *Repo) fetch(ctx context.Context, name format.Name) ([]byte, error) {
+	return r.fetchUpTo(ctx, name, maxSealed)
+}
+
+// fetchMember is fetch for rosters and key files, which are small.
+func (r *Repo) fetchMember(ctx context.Context, name format.Name) ([]byte, error) {
+	return r.fetchUpTo(ctx, name, maxMember)
+}
+
+func (r *Repo) fetchUpTo(ctx context.Context, name format.Name, limit int64) ([]byte, error) {
 	if b, ok := r.cache.record(name.Digest); ok {
 		return b, nil
 	}
-	b, err := r.get(ctx, name.String(), maxSealed)
+	b, err := r.get(ctx, name.String(), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +102,11 @@ func (c cache) record(d format.Digest) ([]byte, bool) {
 	return b, err == nil && trust.Digest(b) == d
 }
 
-// keepRecord keeps what is read again and again: snapshots and indexes.
+// cached are the kinds that are read again and again.
+var cached = []format.Kind{format.KindSnapshot, format.KindIndex, format.KindRoster, format.KindKeys}
+
 func (c cache) keepRecord(n format.Name, sealed []byte) {
-	if c.dir == "" || n.Kind != format.KindSnapshot && n.Kind != format.KindIndex {
+	if c.dir == "" || !slices.Contains(cached, n.Kind) {
 		return
 	}
 	path := c.recordPath(n.Digest)

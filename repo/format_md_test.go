@@ -18,6 +18,7 @@ import (
 	"github.com/dchest/siphash"
 
 	"github.com/chatkeep/chatkeep/crypto"
+	"github.com/chatkeep/chatkeep/internal/words"
 	"github.com/chatkeep/chatkeep/repo/chunker"
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/repo/trust"
@@ -190,7 +191,7 @@ func examples() map[string]example {
 		"record": plainly(&format.Record{Repo: format.RepoID(dev(0x01)), Device: dev(0x02), Seq: 3, Kind: format.RecordPrune, Time: 4,
 			Snapshot: &format.Head{Device: dev(0x05), Seq: 6, Digest: dig(0x07)}, Note: "n", Owner: dev(0x05), Live: []format.Digest{dig(0x07)},
 			Packs: []format.Digest{dig(0x08)}, Indexes: []format.Digest{dig(0x09)}}, (*format.Record).Encode, format.DecodeRecord),
-		"signatures": plainly(&format.Signatures{Signer: dev(0x03), Ed25519: bytes.Repeat([]byte{1}, 64), Epoch: 1, HMAC: bytes.Repeat([]byte{2}, 32)},
+		"signatures": plainly(&format.Signatures{Signer: dev(0x03), Ed25519: bytes.Repeat([]byte{1}, 64), Epoch: 1, HMAC: bytes.Repeat([]byte{2}, 32), NewRoot: bytes.Repeat([]byte{3}, 64)},
 			(*format.Signatures).Encode, format.DecodeSignatures),
 		"contents": plainly(&format.Contents{Device: dev(0x02), Entries: []format.ContentsEntry{{ID: of32(0x05), Kind: format.ChunkData, Stored: 600, Length: 700}}},
 			(*format.Contents).Encode, format.DecodeContents),
@@ -223,7 +224,7 @@ func TestFormatRecords(t *testing.T) {
 // Whoever adds a vector adds its check.
 func TestFormatVectorsAreAllChecked(t *testing.T) {
 	checked := slices.Collect(maps.Keys(examples()))
-	checked = append(checked, "numbers", "names", "derivations", "cut", "tree-cut", "padding", "pack-tail", "sealed", "raw-frame", "proof")
+	checked = append(checked, "numbers", "names", "derivations", "fingerprints", "cut", "tree-cut", "padding", "pack-tail", "sealed", "raw-frame", "proof")
 	for name := range vectors(t) {
 		if !slices.Contains(checked, name) {
 			t.Errorf("nobody checks the vector %s", name)
@@ -362,7 +363,7 @@ func TestFormatNames(t *testing.T) {
 	v := vectors(t)["names"]
 	digest, device := dig(0xab), dev(0x03)
 	for key, n := range map[string]format.Name{
-		"readme": {Kind: format.KindReadme}, "repository": {Kind: format.KindRepository}, "request": {Kind: format.KindRequest, Request: device.String()},
+		"readme": {Kind: format.KindReadme}, "repository": {Kind: format.KindRepository}, "request": {Kind: format.KindRequest, Request: "89f67df3a9a17b2e12eb42"},
 		"recovery keys": {Kind: format.KindKeys, Holder: format.RecoveryHolder, Digest: digest}, "keys": {Kind: format.KindKeys, Holder: device.String(), Digest: digest},
 		"roster": {Kind: format.KindRoster, Version: 12, Digest: digest}, "secret": {Kind: format.KindSecret, Device: device, Digest: digest},
 		"index": {Kind: format.KindIndex, Device: device, Digest: digest}, "pack": {Kind: format.KindPack, Device: device, Digest: digest},
@@ -399,6 +400,24 @@ func TestFormatDerivations(t *testing.T) {
 	} {
 		if want := v.array(t, key); got != want {
 			t.Errorf("%s is %x, FORMAT.md says %x", key, got, want)
+		}
+	}
+}
+
+func TestFormatFingerprints(t *testing.T) {
+	v := vectors(t)["fingerprints"]
+	request := &trust.Request{Repo: format.RepoID(dev(0x01)), Device: dev(0x02), Verify: of32(0x03), Recipient: "age1pq1x"}
+	for key, got := range map[string]crypto.Fingerprint{
+		"repository": trust.RootFingerprint(v.array(t, "root")), "joining": request.Fingerprint(),
+	} {
+		if hex.EncodeToString(got[:]) != v.text[key] {
+			t.Errorf("%s is %x, FORMAT.md says %s", key, got, v.text[key])
+		}
+		if text := strings.Join(words.Say(got, "en"), " "); text != v.text[key+" words"] {
+			t.Errorf("%s is %s, FORMAT.md says %s", key, text, v.text[key+" words"])
+		}
+		if text := strings.Join(words.Say(got, "zh-CN"), ""); text != v.text[key+" 词"] {
+			t.Errorf("%s is %s, FORMAT.md says %s", key, text, v.text[key+" 词"])
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/repo/trust"
 )
 
 // Snapshot is a snapshot whose signature was proven.
@@ -46,7 +47,7 @@ func (r *Repo) loadHeads(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.hearCached(ctx)
 }
 
 func byPlace(a, b format.Name) int {
@@ -63,6 +64,9 @@ func (r *Repo) holdAgainst(ctx context.Context, h seenHead) error {
 	digest, err := format.ParseDigest(h.Digest)
 	if err != nil {
 		return nil
+	}
+	if d := r.roster.Device(device); d != nil && !r.counts(format.Head{Device: device, Seq: h.Seq}) {
+		return nil // made after it was shut out, or so its revocation says
 	}
 	known := format.Name{Kind: format.KindSnapshot, Device: device, Seq: h.Seq, Digest: digest}
 	list := r.snapshots[device]
@@ -123,6 +127,9 @@ func (r *Repo) provenOf(ctx context.Context, d format.DeviceID) ([]*Snapshot, er
 	var list []*Snapshot
 	for _, name := range r.snapshots[d] {
 		s, err := r.Snapshot(ctx, name)
+		if errors.Is(err, trust.ErrShutOut) {
+			continue // it counts for nothing
+		}
 		if a, ok := alarmFor(name.String(), err); ok {
 			r.alarm(a)
 			continue
@@ -215,11 +222,17 @@ func (r *Repo) withSnapshots() []format.DeviceID {
 func (r *Repo) Head(ctx context.Context, d format.DeviceID) (*Snapshot, error) {
 	list := slices.Clone(r.snapshots[d])
 	known, _ := r.seen.head(d)
+	if x := r.roster.Device(d); x != nil && x.Revoked && x.Last != nil {
+		known = *x.Last // whoever holds its keys could seal another of that number
+	}
 	slices.SortFunc(list, func(a, b format.Name) int {
 		return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(truth(a.Digest == known.Digest), truth(b.Digest == known.Digest)), byPlace(a, b))
 	})
 	for i, name := range slices.Backward(list) {
 		s, err := r.Snapshot(ctx, name)
+		if errors.Is(err, trust.ErrShutOut) {
+			continue // it counts for nothing
+		}
 		if a, ok := alarmFor(name.String(), err); ok {
 			r.alarm(a)
 			continue
@@ -232,7 +245,7 @@ func (r *Repo) Head(ctx context.Context, d format.DeviceID) (*Snapshot, error) {
 				r.forked(s)
 			}
 		}
-		return s, r.rememberHead(s)
+		return s, errors.Join(r.hear(ctx, s), r.rememberHead(s))
 	}
 	return nil, nil
 }
@@ -278,6 +291,9 @@ func (r *Repo) Find(ctx context.Context, spec string) (*Snapshot, error) {
 	}
 	if err == nil && s == nil {
 		err = r.noneOf(device, which, spec)
+	}
+	if err == nil && which == 0 && !r.remembersOwn(device) {
+		err = r.hearOthers(ctx, device)
 	}
 	return s, err
 }

@@ -76,7 +76,8 @@ func Init(ctx context.Context, remote providers.Remote, o InitOptions) (*Repo, e
 	if err != nil {
 		return nil, fmt.Errorf("make repository: %w", err)
 	}
-	r := &Repo{remote: remote, ring: f.Ring, state: o.State, cache: cache{o.Cache}}
+	r := newRepo(remote, o.State, o.Cache)
+	r.ring = f.Ring
 	if err := r.putFounding(ctx, f); err != nil {
 		return nil, errors.Join(err, undoFounding(context.WithoutCancel(ctx), remote, o.State))
 	}
@@ -107,6 +108,9 @@ func (r *Repo) putFounding(ctx context.Context, f *trust.Founding) error {
 		if _, err := r.remote.Put(ctx, c.name, providers.BytesSource(c.body)); err != nil {
 			return fmt.Errorf("put %s: %w", c.name, err)
 		}
+	}
+	if err := r.state.saveSeen(seen{Secret: true}); err != nil {
+		return err
 	}
 	if err := durable.WriteSecret(r.state.path(keysFile), r.ring.Encode()); err != nil {
 		return localError(err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chatkeep/chatkeep/internal/durable"
 	"github.com/chatkeep/chatkeep/repo/format"
@@ -36,6 +37,9 @@ func (w *Writer) Publish(ctx context.Context, s *format.Snapshot, sealed func(fo
 		return nil, errors.New("publish: this is a dry run")
 	}
 	r := w.repo
+	if err := r.stillMember(ctx); err != nil {
+		return nil, err
+	}
 	live, objects, err := w.indexObjects(ctx)
 	if err != nil {
 		return nil, err
@@ -79,6 +83,23 @@ func (w *Writer) Publish(ctx context.Context, s *format.Snapshot, sealed func(fo
 		return nil, err
 	}
 	return &Snapshot{Snapshot: *s, Name: snapshot.Name}, w.journal.reset()
+}
+
+// rosterFresh is how long what was read of the devices may be used to publish
+// without looking again: a look costs a request, and a device that is shut out
+// in such a moment could as well have published just before.
+const rosterFresh = time.Minute
+
+// stillMember reads the list of devices again, so that a device which was shut
+// out while its backup ran publishes nothing, and seals to the present epoch.
+func (r *Repo) stillMember(ctx context.Context) error {
+	if time.Since(r.rosters.read) < rosterFresh {
+		return nil
+	}
+	if err := r.refresh(ctx); err != nil {
+		return err
+	}
+	return r.mayWrite()
 }
 
 // found notes that nothing depends on the lost objects any more but on those

@@ -27,6 +27,7 @@ type Reader struct {
 	zstds  sync.Pool
 	spaces sync.Pool
 	behind behind
+	keeper Keeper // nil if there is none
 
 	mu      sync.Mutex
 	openers map[format.Digest]*openedPack
@@ -166,8 +167,8 @@ func (rd *Reader) Close() error {
 	return nil
 }
 
-// Chunk returns one chunk, one of a tree.
-func (rd *Reader) Chunk(ctx context.Context, ref format.Ref) (data []byte, err error) {
+// readChunk reads one chunk, one of a tree.
+func (rd *Reader) readChunk(ctx context.Context, ref format.Ref) (data []byte, err error) {
 	if data := rd.treeChunk(ctx, ref); data != nil {
 		return data, nil
 	}

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/chatkeep/chatkeep/crypto"
-	"github.com/chatkeep/chatkeep/internal/durable"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
@@ -21,11 +18,14 @@ import (
 // Repo is an open repository. Its methods may be called concurrently unless
 // they say otherwise.
 type Repo struct {
-	remote providers.Remote
-	ring   *trust.Keyring
-	roster *trust.Roster
-	state  *State // nil when opened with the recovery key alone
-	cache  cache
+	remote   providers.Remote
+	ring     *trust.Keyring
+	recovery *crypto.Identity   // it was opened with, else nil
+	root     *crypto.SigningKey // derived from that
+	roster   *trust.Roster
+	rosters  rosters
+	state    *State // nil when opened with the recovery key alone
+	cache    cache
 
 	mu        sync.Mutex
 	seen      seen
@@ -48,12 +48,14 @@ type Options struct {
 // Open opens the repository on remote. What it finds wrong but can live with
 // is in Alarms afterwards.
 func Open(ctx context.Context, remote providers.Remote, o Options) (*Repo, error) {
-	r := &Repo{remote: remote, state: o.State, cache: cache{o.Cache}, secrets: map[format.DeviceID]crypto.Secret{}}
+	r := newRepo(remote, o.State, o.Cache)
 	var rosters []format.Name
 	var err error
 	switch {
 	case o.Recovery != nil:
 		rosters, err = r.openBare(ctx, o.Recovery)
+	case o.State != nil && o.State.joins():
+		return FinishJoin(ctx, remote, JoinOptions{State: o.State, Cache: o.Cache})
 	case o.State != nil:
 		rosters, err = r.openDevice(ctx)
 	default:
@@ -65,7 +67,14 @@ func Open(ctx context.Context, remote providers.Remote, o Options) (*Repo, error
 	if err := r.loadRoster(ctx, rosters); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", remote, err)
 	}
+	if err := r.resumeAmending(ctx); err != nil {
+		return nil, fmt.Errorf("open repository %s: %w", remote, err)
+	}
 	return r, r.loadHeads(ctx)
+}
+
+func newRepo(remote providers.Remote, state *State, dir string) *Repo {
+	return &Repo{remote: remote, state: state, cache: cache{dir}, secrets: map[format.DeviceID]crypto.Secret{}, rosters: rosters{sealed: map[format.Name][]byte{}}}
 }
 
 // openBare opens with nothing but the recovery key.
@@ -76,11 +85,11 @@ func (r *Repo) openBare(ctx context.Context, recovery *crypto.Identity) ([]forma
 	if err := r.openRecovery(ctx, recovery); err != nil {
 		return nil, err
 	}
-	return r.rosters(ctx)
+	return r.rosterNames(ctx)
 }
 
-// rosters lists the lists of devices.
-func (r *Repo) rosters(ctx context.Context) ([]format.Name, error) {
+// rosterNames lists the lists of devices.
+func (r *Repo) rosterNames(ctx context.Context) ([]format.Name, error) {
 	names, err := r.listNames(ctx, "roster/")
 	if err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", r.remote, err)
@@ -136,7 +145,7 @@ func (r *Repo) openDevice(ctx context.Context) (rosters []format.Name, err error
 		err = nil
 	}
 	if err == nil {
-		rosters, err = r.rosters(ctx)
+		rosters, err = r.rosterNames(ctx)
 	}
 	if err != nil || slices.ContainsFunc(rosters, func(n format.Name) bool { return n.Digest.String() == r.seen.Roster }) {
 		return rosters, err
@@ -171,6 +180,7 @@ func (r *Repo) openRecovery(ctx context.Context, recovery *crypto.Identity) erro
 	if err != nil {
 		return err
 	}
+	r.root, r.recovery = root, recovery
 	files, err := r.listNames(ctx, "keys/")
 	if err != nil {
 		return fmt.Errorf("open repository %s: %w", r.remote, err)
@@ -184,6 +194,9 @@ func (r *Repo) openRecovery(ctx context.Context, recovery *crypto.Identity) erro
 			broken = nil
 		}
 		ring, err := r.recoveryRing(ctx, name, recovery, root.Public())
+		if errors.Is(err, errByMember) {
+			continue
+		}
 		if err == nil && (r.ring == nil || len(ring.Epochs) > len(r.ring.Epochs)) {
 			r.ring = ring
 		}
@@ -204,6 +217,10 @@ func (r *Repo) openRecovery(ctx context.Context, recovery *crypto.Identity) erro
 	return hint.New(CodeWrongKey, fmt.Errorf("open repository %s: %w", r.remote, crypto.ErrNoMatch), "remote", r.remote.String())
 }
 
+// errByMember: a device wrote the key file. Which devices may, only rosters
+// tell, and the first of those open with a file that the root wrote.
+var errByMember = errors.New("written by a device")
+
 func (r *Repo) recoveryRing(ctx context.Context, name format.Name, id *crypto.Identity, root crypto.VerifyKey) (*trust.Keyring, error) {
 	sealed, err := r.fetch(ctx, name)
 	if err != nil {
@@ -213,128 +230,10 @@ func (r *Repo) recoveryRing(ctx context.Context, name format.Name, id *crypto.Id
 	if err != nil {
 		return nil, err
 	}
+	if !f.ByRoot() {
+		return nil, errByMember
+	}
 	return f.SignedByRoot(root)
-}
-
-// loadRoster finds the roster to believe, among those on the remote and the
-// one this device remembers.
-func (r *Repo) loadRoster(ctx context.Context, names []format.Name) error {
-	var list, newer []*trust.Roster
-	var known format.Digest
-	if r.state != nil {
-		if old := r.rememberedRoster(); old != nil {
-			list, known = append(list, old), old.Digest
-			if !hasDigest(names, known) {
-				if err := r.rosterGone(ctx, old); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	for _, name := range names {
-		if name.Digest == known {
-			continue
-		}
-		roster, err := r.fetchRoster(ctx, name)
-		if errors.Is(err, format.ErrNewer) && roster != nil {
-			newer = append(newer, roster)
-			continue
-		}
-		if a, ok := alarmFor(name.String(), err); ok {
-			r.alarm(a)
-		} else if err != nil {
-			return err
-		} else {
-			list = append(list, roster)
-		}
-	}
-	return r.acceptRoster(list, newer, known)
-}
-
-// rosterGone raises the alarm when the roster this device knows is not on the
-// remote any more. A listing may lag, so the name itself is asked for.
-func (r *Repo) rosterGone(ctx context.Context, old *trust.Roster) error {
-	name := format.Name{Kind: format.KindRoster, Version: old.Version, Digest: old.Digest}
-	_, err := r.remote.Stat(ctx, providers.Name(name.String()))
-	if errors.Is(err, providers.ErrNotExist) {
-		r.alarm(Alarm{Code: CodeRolledBack, Object: name.String(),
-			Err: fmt.Errorf("version %d of the list of devices, which this device knows, is gone", old.Version)})
-		return nil
-	}
-	return err
-}
-
-func (r *Repo) fetchRoster(ctx context.Context, name format.Name) (*trust.Roster, error) {
-	sealed, err := r.fetch(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	roster, err := r.ring.OpenRoster(sealed)
-	if roster != nil && roster.Version != name.Version {
-		err = fmt.Errorf("%w: it is version %d", crypto.ErrForged, roster.Version)
-	}
-	return roster, err
-}
-
-func (r *Repo) rememberedRoster() *trust.Roster {
-	sealed, err := os.ReadFile(r.state.path(rosterFile))
-	if err != nil || trust.Digest(sealed).String() != r.seen.Roster {
-		return nil // lost state: as if it had never been seen
-	}
-	roster, err := r.ring.OpenRoster(sealed)
-	if err != nil {
-		return nil
-	}
-	return roster
-}
-
-func (r *Repo) acceptRoster(list, newer []*trust.Roster, known format.Digest) error {
-	tip, bad, err := r.ring.Chain(list, known)
-	for _, n := range newer {
-		if r.ring.Vouches(n, tip) {
-			return hint.New(CodeNewer, fmt.Errorf("read the list of devices: %w", format.ErrNewer))
-		}
-		bad[n.Digest] = crypto.ErrForged
-	}
-	for digest, reason := range bad {
-		a, ok := alarmFor(rosterObject(digest), reason)
-		if !ok {
-			a.Code, a.Object, a.Err = CodeForged, rosterObject(digest), reason
-		}
-		r.alarm(a)
-	}
-	if errors.Is(err, trust.ErrFork) {
-		r.alarm(Alarm{Code: CodeForked, Object: "roster", Err: err})
-	} else if err != nil {
-		return hint.New(r.noRoster(), integrityError{err}, "object", "roster")
-	}
-	r.roster = tip
-	if r.state == nil || tip.Digest == known {
-		return nil
-	}
-	return r.rememberRoster(tip)
-}
-
-// noRoster is the code of there being no roster to believe: what is wrong with
-// those that are there.
-func (r *Repo) noRoster() hint.Code {
-	for _, a := range r.Alarms() {
-		if strings.HasPrefix(a.Object, "roster/") {
-			return a.Code
-		}
-	}
-	return CodeMissing
-}
-
-// rosterObject is what a roster is called whose version isn't known.
-func rosterObject(d format.Digest) string { return "roster/…" + d.String()[:16] }
-
-func (r *Repo) rememberRoster(tip *trust.Roster) error {
-	if err := durable.WriteFile(r.state.path(rosterFile), tip.Sealed, 0o600); err != nil {
-		return localError(err)
-	}
-	r.seen.Roster = tip.Digest.String()
-	return r.state.saveSeen(r.seen)
 }
 
 func hasDigest(names []format.Name, d format.Digest) bool {

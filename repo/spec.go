@@ -44,17 +44,11 @@ func cutLast(s string) (before, after string, found bool) {
 }
 
 func (r *Repo) deviceNamed(name, spec string) (format.DeviceID, error) {
-	var found []format.DeviceID
-	for _, d := range r.roster.Devices {
-		if d.Name == name || d.ID.String() == name {
-			found = append(found, d.ID)
-		}
-	}
-	switch len(found) {
+	switch found := r.devicesNamed(name); len(found) {
 	case 0:
 		return format.DeviceID{}, noSnapshot(spec)
 	case 1:
-		return found[0], nil
+		return found[0].ID, nil
 	}
 	return format.DeviceID{}, r.ambiguous()
 }

@@ -25,6 +25,7 @@ import (
 type State struct {
 	dir  string
 	lock *flock.Flock
+	lent []byte // keys that came from elsewhere, see UseKeys
 }
 
 const (
@@ -99,10 +100,26 @@ func (s *State) path(elem ...string) string {
 // HasKeys reports whether this device belongs to a repository.
 func (s *State) HasKeys() bool {
 	_, err := os.Lstat(s.path(keysFile))
-	return err == nil
+	return err == nil || s.lent != nil
+}
+
+// UseKeys lends the state this device's keys, as they stand in device.json,
+// where that file is not kept: a credential store has them. They are never
+// written down; keys of later epochs are fetched each time.
+func (s *State) UseKeys(text []byte) { s.lent = text }
+
+// saveKeys replaces this device's keys, which have grown.
+func (s *State) saveKeys(k *trust.Keyring) error {
+	if s.lent != nil {
+		return nil
+	}
+	return localError(durable.ReplaceSecret(s.path(keysFile), k.Encode()))
 }
 
 func (s *State) loadKeys() (*trust.Keyring, error) {
+	if s.lent != nil {
+		return trust.DecodeKeyring(s.lent)
+	}
 	b, err := durable.ReadSecret(s.path(keysFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hint.New(CodeNoKey, fmt.Errorf("this device has no keys in %s", s.dir), "path", s.dir)
@@ -118,6 +135,7 @@ func (s *State) loadKeys() (*trust.Keyring, error) {
 type seen struct {
 	Roster string     `json:"roster"`
 	Record uint64     `json:"record,omitempty"` // number of the newest statement this device has made
+	Secret bool       `json:"secret,omitempty"` // this device's chunk secret is on the remote
 	Heads  []seenHead `json:"heads"`
 	Broken []string   `json:"broken,omitempty"` // objects to put again from their kept copies
 	Lost   []string   `json:"lost,omitempty"`   // own packs and indexes that verify found missing or damaged

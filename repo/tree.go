@@ -280,7 +280,7 @@ func (rd *Reader) walkNode(ctx context.Context, c format.Child, after string, wi
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	node, err := rd.node(ctx, c, depth)
+	node, err := rd.node(ctx, c, after, depth)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -303,7 +303,8 @@ func (rd *Reader) walkNode(ctx context.Context, c format.Child, after string, wi
 	return nil
 }
 
-func (rd *Reader) node(ctx context.Context, c format.Child, depth int) (*format.Node, error) {
+// node reads a node whose entries come after the path after.
+func (rd *Reader) node(ctx context.Context, c format.Child, after string, depth int) (*format.Node, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("%w: the tree is too deep", format.ErrMalformed)
 	}
@@ -311,7 +312,25 @@ func (rd *Reader) node(ctx context.Context, c format.Child, depth int) (*format.
 	if err != nil {
 		return nil, err
 	}
-	return format.DecodeNode(data, rd.packOf(ctx, c.Node))
+	n, err := format.DecodeNode(data, rd.packOf(ctx, c.Node))
+	if err == nil && !between(n, after, c.Last) {
+		err = fmt.Errorf("%w: a node holds paths of another", format.ErrMalformed)
+	}
+	return n, err
+}
+
+// between reports whether all paths of a node come after one path and up to
+// another. A tree in which they do meets every path once: a node that stands in
+// many places could make a few of them into billions of entries.
+func between(n *format.Node, after, last string) bool {
+	first, end := last, last
+	if k := len(n.Entries); k > 0 {
+		first, end = n.Entries[0].Path, n.Entries[k-1].Path
+	}
+	if k := len(n.Children); k > 0 {
+		first, end = n.Children[0].Last, n.Children[k-1].Last
+	}
+	return (after == "" || format.ComparePaths(after, first) < 0) && format.ComparePaths(end, last) <= 0
 }
 
 // packOf says which pack a chunk was read from: its hint, unless that led

@@ -90,6 +90,9 @@ func (r *Repo) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) 
 		if err := errors.Join(r.finishPending(ctx), r.healKept(ctx)); err != nil {
 			return nil, err
 		}
+		if err := r.publishSecret(ctx); err != nil {
+			return nil, err
+		}
 	}
 	w := &Writer{repo: r, opt: o, current: map[[32]byte]format.Ref{}, flight: map[[32]byte]chan struct{}{},
 		sinks: map[format.Digest]*packSink{}, lost: r.lostObjects(), debt: debt{packs: map[format.Digest]bool{}}}
@@ -97,6 +100,11 @@ func (r *Repo) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) 
 	var err error
 	if w.data, _, err = r.roster.Recipients(); err != nil {
 		return nil, err
+	}
+	if !r.remembersOwn(r.ring.Device.ID) {
+		if err := r.hearOthers(ctx, r.ring.Device.ID); err != nil { // they may know a newer one than is shown
+			return nil, err
+		}
 	}
 	if w.head, err = r.Head(ctx, r.ring.Device.ID); err != nil {
 		return nil, err

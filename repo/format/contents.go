@@ -81,7 +81,7 @@ func decodeEntries(b []byte) ([]ContentsEntry, error) {
 			return nil, err
 		}
 		offset += stored
-		if stored > 1<<31 || length > 1<<31 || offset > 1<<32 {
+		if stored > maxStored || length > MaxChunk || offset > 1<<32 {
 			return nil, malformed("contents entry too large")
 		}
 		c.Stored, c.Length = uint32(stored), uint32(length)

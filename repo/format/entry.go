@@ -121,6 +121,9 @@ func decodeEntry(b []byte, packs []Digest, self Digest) (x Entry, err error) {
 		case 8:
 			return setString(&x.Target, v)
 		case 9:
+			if err := within(len(x.XAttrs)+1, maxXAttrs, "attributes"); err != nil {
+				return err
+			}
 			a, err := decodeXAttr(v)
 			x.XAttrs = append(x.XAttrs, a)
 			return err
@@ -180,6 +183,9 @@ func decodeXAttr(b []byte) (a XAttr, err error) {
 		}
 		return unknown(tag)
 	})
+	if err == nil && a.Name == "" {
+		err = malformed("attribute without a name")
+	}
 	return a, err
 }
 

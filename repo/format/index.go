@@ -56,6 +56,9 @@ func DecodeIndex(b []byte) (*Index, error) {
 		case 8:
 			return set(&x.Replaces, v.digests)
 		case 10:
+			if len(v) < len(Digest{}) { // a name at least, so that packs are not more than bytes
+				return malformed("pack")
+			}
 			p, err := DecodePack(v)
 			if err == nil {
 				x.Packs = append(x.Packs, *p)
@@ -86,6 +89,9 @@ func DecodePack(b []byte) (*Pack, error) {
 		case 6:
 			return set(&p.Entries, func() ([]ContentsEntry, error) { return decodeEntries(v) })
 		case 7:
+			if err := within(len(p.Sums)+1, maxSums, "sums"); err != nil {
+				return err
+			}
 			s, err := decodeSum(v)
 			p.Sums = append(p.Sums, s)
 			return err

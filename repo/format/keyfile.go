@@ -49,6 +49,9 @@ func DecodeKeyFile(b []byte) (*KeyFile, error) {
 		case 4:
 			return setString(&k.Holder, v)
 		case 6:
+			if err := within(len(k.Epochs)+1, maxMembers, "epochs"); err != nil {
+				return err
+			}
 			p, err := decodeEpochKeys(v)
 			k.Epochs = append(k.Epochs, p)
 			return err

@@ -198,6 +198,8 @@ func hexInto(dst []byte, s string) error {
 	if len(s) != 2*len(dst) || strings.ToLower(s) != s {
 		return malformed("hex")
 	}
-	_, err := hex.Decode(dst, []byte(s))
-	return err
+	if _, err := hex.Decode(dst, []byte(s)); err != nil {
+		return malformed("hex")
+	}
+	return nil
 }

@@ -58,6 +58,9 @@ func DecodeNode(b []byte, self Digest) (*Node, error) {
 		case 4:
 			return set(&packs, v.digests)
 		case 6:
+			if err := within(len(n.Entries)+1, maxEntries, "entries"); err != nil {
+				return err
+			}
 			x, err := decodeEntry(v, packs, self)
 			if err == nil && last != "" && ComparePaths(last, x.Path) >= 0 {
 				err = malformed("entries out of order")
@@ -66,6 +69,9 @@ func DecodeNode(b []byte, self Digest) (*Node, error) {
 			n.Entries = append(n.Entries, x)
 			return err
 		case 8:
+			if err := within(len(n.Children)+1, maxEntries, "nodes"); err != nil {
+				return err
+			}
 			c, err := decodeChild(v, packs, self)
 			if err == nil && last != "" && ComparePaths(last, c.Last) >= 0 {
 				err = malformed("nodes out of order")
@@ -76,7 +82,7 @@ func DecodeNode(b []byte, self Digest) (*Node, error) {
 		}
 		return unknown(tag)
 	})
-	if err == nil && (n.Level == 0) != (len(n.Children) == 0) || len(n.Entries) > 0 && n.Level > 0 {
+	if err == nil && ((n.Level == 0) != (len(n.Children) == 0) || len(n.Entries) > 0 && n.Level > 0 || n.Level > maxLevel) {
 		err = malformed("level of a node")
 	}
 	return n, err

@@ -40,7 +40,18 @@ func decodeWhole(b []byte) (r Ref, err error) {
 		}
 		return unknown(tag)
 	})
+	if err == nil {
+		err = r.check()
+	}
 	return r, err
+}
+
+// check refuses what no pack can hold: readers make room for what a ref says.
+func (r *Ref) check() error {
+	if r.Length > MaxChunk || r.Stored > maxStored || r.Offset > 1<<32 {
+		return malformed("size or place of a chunk")
+	}
+	return nil
 }
 
 // packTable numbers the packs that the refs of one tree chunk name. The zero
@@ -112,12 +123,12 @@ func readRefs(b []byte, packs []Digest, self Digest) ([]Ref, error) {
 					return nil, err
 				}
 			}
-			if r.Stored == 0 || r.Stored > 1<<31 || r.Offset > 1<<32 {
+			if r.Stored == 0 {
 				return nil, malformed("hint")
 			}
 		}
-		if r.Length > 1<<31 {
-			return nil, malformed("chunk length")
+		if err := r.check(); err != nil {
+			return nil, err
 		}
 		list = append(list, r)
 	}

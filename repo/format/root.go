@@ -74,6 +74,9 @@ func DecodeRoot(b []byte, self Digest) (*Root, error) {
 		case 4:
 			return set(&packs, v.digests)
 		case 6:
+			if err := within(len(r.Sources)+1, maxSources, "sources"); err != nil {
+				return err
+			}
 			s, err := decodeSource(v, packs, self)
 			r.Sources = append(r.Sources, s)
 			return err
@@ -117,6 +120,9 @@ func decodeSource(b []byte, packs []Digest, self Digest) (s SourceTree, err erro
 
 func appendRemark(list *[]Remark, b []byte) error {
 	var m Remark
+	if err := within(len(*list)+1, MaxRemarks, "remarks"); err != nil {
+		return err
+	}
 	err := fields(b, func(tag uint64, v value) error {
 		switch tag {
 		case 2:

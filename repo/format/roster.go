@@ -1,5 +1,7 @@
 package format
 
+import "errors"
+
 // ReaderVersion is the version of the format this package reads and writes. A
 // roster or repository.json that asks for a higher one is refused.
 const ReaderVersion = 1
@@ -147,12 +149,18 @@ func DecodeRoster(b []byte) (*Roster, error) {
 		case 6:
 			return setUint(&r.Epoch, v)
 		case 8:
-			return set(&r.Parents, v.digests)
+			return errors.Join(within(len(v)/32, maxMembers, "parents"), set(&r.Parents, v.digests))
 		case 10:
+			if err := within(len(r.Devices)+1, maxMembers, "devices"); err != nil {
+				return err
+			}
 			d, err := decodeDevice(v)
 			r.Devices = append(r.Devices, d)
 			return err
 		case 12:
+			if err := within(len(r.Epochs)+1, maxMembers, "epochs"); err != nil {
+				return err
+			}
 			p, err := decodeEpoch(v)
 			r.Epochs = append(r.Epochs, p)
 			return err
@@ -165,6 +173,9 @@ func DecodeRoster(b []byte) (*Roster, error) {
 		case 19:
 			return set(&r.Time, v.int)
 		case 20:
+			if err := within(len(r.Policies)+1, maxMembers, "policies"); err != nil {
+				return err
+			}
 			p, err := decodePolicy(v)
 			r.Policies = append(r.Policies, p)
 			return err

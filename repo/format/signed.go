@@ -7,6 +7,7 @@ type Signatures struct {
 	Ed25519 []byte
 	Epoch   uint64 // whose MAC key made the tag
 	HMAC    []byte
+	NewRoot []byte // Ed25519 by the root a roster changes to, beside the old one's
 }
 
 // Contexts in which records are signed.
@@ -24,6 +25,7 @@ const (
 const (
 	algEd25519 = 1
 	algHMAC    = 2
+	algNewRoot = 3
 )
 
 // Encode returns the payload of the signature frame.
@@ -34,6 +36,9 @@ func (s *Signatures) Encode() []byte {
 	}
 	e.message(3, func(e *encoder) { e.uint(2, algEd25519); e.bytes(4, s.Ed25519) })
 	e.message(3, func(e *encoder) { e.uint(2, algHMAC); e.bytes(4, s.HMAC); e.uint(6, s.Epoch) })
+	if len(s.NewRoot) > 0 {
+		e.message(3, func(e *encoder) { e.uint(2, algNewRoot); e.bytes(4, s.NewRoot) })
+	}
 	return e.b
 }
 
@@ -73,6 +78,8 @@ func (s *Signatures) decodeOne(b []byte) error {
 		s.Ed25519 = sig
 	case algHMAC:
 		s.HMAC, s.Epoch = sig, epoch
+	case algNewRoot:
+		s.NewRoot = sig
 	}
 	return err
 }

@@ -1,5 +1,7 @@
 package format
 
+import "errors"
+
 // Snapshot is one point in time of one device: a signed commit, chained to
 // the one before. It holds counts and digests only, no name.
 type Snapshot struct {
@@ -101,13 +103,16 @@ func DecodeSnapshot(b []byte) (*Snapshot, error) {
 		case 14:
 			return set(&s.Root, func() (Ref, error) { return decodeWhole(v) })
 		case 16:
-			return set(&s.Index, v.digests)
+			return errors.Join(within(len(v)/32, maxIndexes, "indexes"), set(&s.Index, v.digests))
 		case 17:
+			if err := within(len(s.Heads)+1, maxHeads, "heads"); err != nil {
+				return err
+			}
 			h, err := decodeHead(v)
 			s.Heads = append(s.Heads, h)
 			return err
 		case 19:
-			return set(&s.Records, v.digests)
+			return errors.Join(within(len(v)/32, maxAccepted, "records"), set(&s.Records, v.digests))
 		case 20:
 			flags, err := v.uint()
 			s.Partial = flags&flagPartial != 0

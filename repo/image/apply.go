@@ -22,19 +22,20 @@ type Fetch func(ctx context.Context, refs []format.Ref, got func(i int, data []b
 
 // Apply lays an image into dst: restore, verify and pull are this. body are
 // the chunks of the content's base in order. dir is a private folder for a
-// temporary file, which holds the layers and the chunks that they copy from.
+// temporary file, which holds the layers and the chunks that they copy from, on
+// dst's own disk: what the image claims must fit on it.
 // Each chunk is fetched once, at most one is in memory.
 //
 // When it returns nil, dst has the content's length and proof. Otherwise what
 // dst holds means nothing: the error names the chunk that could not be had, or
-// wraps format.ErrMalformed or [ErrProof].
+// wraps format.ErrMalformed, [ErrProof] or [ErrRoom].
 func Apply(ctx context.Context, c *format.Content, body []format.Ref, dst File, fetch Fetch, dir string) error {
 	file, err := newSpill(dir)
 	if err != nil {
 		return fmt.Errorf("lay image: %w", err)
 	}
 	defer file.Close()
-	a := &applier{c: c, body: body, dst: dst, fetch: fetch, spool: spool{file: file}}
+	a := &applier{c: c, body: body, dst: dst, fetch: fetch, spool: spool{file: file}, free: func() (uint64, bool) { return freeAt(dir) }}
 	if err := a.run(ctx); err != nil {
 		return fmt.Errorf("lay image: %w", err)
 	}
@@ -47,6 +48,7 @@ type applier struct {
 	dst   File
 	fetch Fetch
 	spool spool
+	free  func() (bytes uint64, known bool) // where dst is
 }
 
 // run fetches the layers first, as they tell which chunks of the base they
@@ -62,16 +64,7 @@ func (a *applier) run(ctx context.Context) error {
 	if err := a.layBase(ctx); err != nil {
 		return err
 	}
-	for i := range a.c.Layers {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-		if err := a.layLayer(i); err != nil {
-			return fmt.Errorf("layer %d of %d: %w", i+1, len(a.c.Layers), err)
-		}
-	}
-	// Reading one byte more tells whether the file is longer.
-	return Prove(ctx, io.NewSectionReader(a.dst, 0, int64(a.c.Length)+1), a.c.Length, a.c.Proof)
+	return a.layLayers(ctx)
 }
 
 // each fetches refs and hands their bytes to use. After an error, what is on
@@ -125,10 +118,11 @@ func (a *applier) findSources() error {
 		}
 	}
 	a.spool.sources = map[[32]byte]span{}
+	claims := make([]claim, len(a.c.Layers))
 	for i := range a.c.Layers {
 		l, err := a.spool.layer(i)
 		if err == nil {
-			err = a.judge(l, own)
+			claims[i], err = claimOf(l), a.judge(l, own)
 		}
 		if err == nil && i == len(a.c.Layers)-1 && l.Length != a.c.Length {
 			err = fmt.Errorf("%w: it makes %d bytes of an image of %d", format.ErrMalformed, l.Length, a.c.Length)
@@ -137,7 +131,7 @@ func (a *applier) findSources() error {
 			return fmt.Errorf("layer %d of %d: %w", i+1, len(a.c.Layers), err)
 		}
 	}
-	return nil
+	return a.fits(claims)
 }
 
 // judge refuses a layer that copies from elsewhere than the content's own

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,11 +99,24 @@ func TestApplyRefusesHostileLayers(t *testing.T) {
 		}
 	}
 
-	// An image as large as numbers go is refused by the disk, not by memory.
+	// An image as large as numbers go is refused for want of room.
 	ref, err := x.s.add(format.ChunkLayer, (&format.Layer{Length: 1 << 62}).Encode())
 	must(t, err)
 	c := format.Content{Image: true, Length: 1 << 62, Layers: []format.Ref{ref}}
-	if _, err := x.s.apply(&c); err == nil || !strings.Contains(err.Error(), "no space") {
+	if _, err := x.s.apply(&c); !errors.Is(err, ErrRoom) {
+		t.Error(err)
+	}
+	// So is one that was as large for a while, and layers that write a chunk
+	// over and over are refused altogether.
+	c = *x.c
+	c.Layers = append(c.Layers[:1:1], ref, x.c.Layers[0])
+	if _, err := x.s.apply(&c); !errors.Is(err, ErrRoom) {
+		t.Error(err)
+	}
+	over, err := x.s.add(format.ChunkLayer, (&format.Layer{Length: n, Sources: [][32]byte{base.ID}, Extents: []format.Extent{{N: base.Length, Source: 1}}}).Encode())
+	must(t, err)
+	c.Layers = slices.Repeat([]format.Ref{over}, int(maxRewrites*(n/base.Length+2)))
+	if _, err := x.s.apply(&c); !errors.Is(err, format.ErrMalformed) {
 		t.Error(err)
 	}
 }

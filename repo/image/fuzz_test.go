@@ -2,11 +2,14 @@ package image
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/chatkeep/chatkeep/repo/format"
 )
 
 // Any bytes are a table that can be written again, or none, whatever their
@@ -99,4 +102,62 @@ func TestReadTableRefuses(t *testing.T) {
 			t.Fatalf("%d: %v", n, err)
 		}
 	}
+}
+
+// A layer may hold anything: it is laid within what the image may have, or
+// refused for what it is.
+func FuzzApply(f *testing.F) {
+	base := []byte("a base of some bytes")
+	kept := format.Layer{Length: 30, Sources: [][32]byte{{1}}, Extents: []format.Extent{{At: 2, N: 3, Bytes: []byte("abc")}, {At: 10, N: 5, Source: 1, From: 4}}}
+	f.Add(uint64(30), kept.Encode(), kept.Encode())
+	f.Add(uint64(1<<62), (&format.Layer{Length: 1 << 62}).Encode(), []byte{})
+	f.Add(uint64(1<<40), (&format.Layer{Length: 1 << 40}).Encode(), (&format.Layer{Length: 1}).Encode())
+	f.Fuzz(func(t *testing.T, length uint64, first, second []byte) {
+		c := &format.Content{Image: true, Length: length, Layers: []format.Ref{{Length: uint64(len(first))}, {Length: uint64(len(second))}}}
+		body := []format.Ref{{ID: [32]byte{1}, Length: uint64(len(base))}}
+		fetch := func(_ context.Context, refs []format.Ref, got func(int, []byte, error)) {
+			for i := range refs {
+				switch {
+				case refs[i].ID == body[0].ID:
+					got(i, base, nil)
+				case i == 0:
+					got(i, first, nil)
+				default:
+					got(i, second, nil)
+				}
+			}
+		}
+		file, err := newSpill(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		const room = 1 << 20
+		dst := &memFile{}
+		a := &applier{c: c, body: body, dst: dst, fetch: fetch, spool: spool{file: file}, free: func() (uint64, bool) { return room, true }}
+		err = a.run(t.Context())
+		if err != nil && !errors.Is(err, format.ErrMalformed) && !errors.Is(err, format.ErrNewer) && !errors.Is(err, ErrProof) && !errors.Is(err, ErrRoom) {
+			t.Fatal(err)
+		}
+		if len(dst.b) > room {
+			t.Fatalf("%d bytes were written", len(dst.b))
+		}
+	})
+}
+
+// Any bytes are a mark that is written the same again, or none.
+func FuzzMark(f *testing.F) {
+	f.Add(append([]byte(markMagic), "12345678mark"...))
+	f.Add(append([]byte(markMagic), make([]byte, 8)...))
+	f.Add([]byte(markMagic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sum := sha256.Sum256(b)
+		m, ok := decodeMark(append(bytes.Clone(b), sum[:]...))
+		if ok && !bytes.Equal(m.Mark, b[len(markMagic)+8:]) {
+			t.Fatalf("%q became %q", b, m.Mark)
+		}
+		if _, ok := decodeMark(b); ok && len(b) < len(markMagic)+8+sha256.Size {
+			t.Fatal("read without a checksum")
+		}
+	})
 }

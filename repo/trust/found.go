@@ -24,7 +24,7 @@ func Found(recovery *crypto.Identity, name string, role format.Role, client stri
 	if err != nil {
 		return nil, err
 	}
-	epoch, err := newEpoch(1)
+	epoch, described, err := NewEpoch(1)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func Found(recovery *crypto.Identity, name string, role format.Role, client stri
 	ring := &Keyring{Repo: format.RepoID(random[:16]), Root: root.Public(), Epochs: []EpochKeys{epoch}, Device: device}
 	roster := &format.Roster{
 		Repo: ring.Repo, Version: 1, Epoch: 1, Recovery: recovery.Recipient().String(), Root: ring.Root,
-		Epochs: []format.Epoch{{Number: 1, Data: epoch.Data.Recipient().String(), Meta: epoch.Meta.Recipient().String()}},
+		Epochs: []format.Epoch{described},
 		Devices: []format.Device{{
 			ID: device.ID, Name: name, Role: role, Recipient: device.Identity.Recipient().String(),
 			Verify: device.Signing.Public(), Joined: time, Since: 1, Client: client,
@@ -74,11 +74,16 @@ func (k *Keyring) found(recovery *crypto.Identity, root *crypto.SigningKey, firs
 	return f, nil
 }
 
-func newEpoch(number uint64) (EpochKeys, error) {
+// NewEpoch makes the keys of an epoch, and how a roster describes it.
+func NewEpoch(number uint64) (EpochKeys, format.Epoch, error) {
 	data, err := crypto.GenerateIdentity()
 	if err != nil {
-		return EpochKeys{}, err
+		return EpochKeys{}, format.Epoch{}, err
 	}
 	meta, err := crypto.GenerateIdentity()
-	return EpochKeys{Number: number, MAC: crypto.GenerateMACKey(), Meta: meta, Data: data}, err
+	if err != nil {
+		return EpochKeys{}, format.Epoch{}, err
+	}
+	return EpochKeys{Number: number, MAC: crypto.GenerateMACKey(), Meta: meta, Data: data},
+		format.Epoch{Number: number, Data: data.Recipient().String(), Meta: meta.Recipient().String()}, nil
 }

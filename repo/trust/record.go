@@ -15,6 +15,9 @@ import (
 // MaxRecord bounds what a record may unpack to, in bytes.
 const MaxRecord = 64 << 20
 
+// maxMember is the same of a roster or key file.
+const maxMember = 16 << 20
+
 // Object is a sealed object, ready to be put under the name its digest gives.
 type Object struct {
 	Name   format.Name
@@ -34,13 +37,16 @@ type Opened struct {
 
 // Signer is who signs a record: a device, or the root (zero ID).
 type Signer struct {
-	ID  format.DeviceID
-	Key *crypto.SigningKey
+	ID      format.DeviceID
+	Key     *crypto.SigningKey
+	NewRoot *crypto.SigningKey // signs too, where a roster changes the root; else nil
 }
 
 var (
 	encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
 	decoder, _ = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxRecord), zstd.WithDecoderConcurrency(1))
+
+	memberDecoder, _ = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxMember), zstd.WithDecoderConcurrency(1))
 )
 
 // SealRecord signs body in context, as signer and with the epoch's MAC key,
@@ -51,6 +57,9 @@ func SealRecord(context string, body []byte, signer Signer, epoch *EpochKeys, to
 		Ed25519: signer.Key.Sign(context, body),
 		Epoch:   epoch.Number,
 		HMAC:    epoch.MAC.Sum(context, body),
+	}
+	if signer.NewRoot != nil {
+		sigs.NewRoot = signer.NewRoot.Sign(context, body)
 	}
 	plain := encoder.EncodeAll(body, nil)
 	n := int64(len(plain))
@@ -74,6 +83,16 @@ func SealRecord(context string, body []byte, signer Signer, epoch *EpochKeys, to
 // none of the identities fits, and crypto.ErrBroken or format.ErrMalformed if
 // the object is not intact. It leaves sealed as it is.
 func OpenRecord(sealed []byte, ids ...*crypto.Identity) (*Opened, error) {
+	return open(sealed, decoder, ids)
+}
+
+// openMember is OpenRecord for rosters and key files: all of them are held in
+// memory, and any member can seal one.
+func openMember(sealed []byte, ids ...*crypto.Identity) (*Opened, error) {
+	return open(sealed, memberDecoder, ids)
+}
+
+func open(sealed []byte, decoder *zstd.Decoder, ids []*crypto.Identity) (*Opened, error) {
 	plain, err := crypto.OpenAll(bytes.Clone(sealed), ids...)
 	if err != nil {
 		return nil, err
@@ -105,9 +124,19 @@ func (o *Opened) verify(context string, key crypto.VerifyKey, ring *Keyring) err
 	if err := key.Verify(context, o.Body, o.Signatures.Ed25519); err != nil {
 		return err
 	}
-	epoch := ring.Epoch(o.Signatures.Epoch)
-	if epoch == nil {
-		return ErrEpoch
+	return o.verifyTag(context, ring)
+}
+
+// verifyTag checks the tag alone. Two branches of a fork may have begun an epoch
+// of one number, so each key of that number is tried.
+func (o *Opened) verifyTag(context string, ring *Keyring) error {
+	err := ErrEpoch
+	for i := range ring.Epochs {
+		if e := &ring.Epochs[i]; e.Number == o.Signatures.Epoch {
+			if err = e.MAC.Verify(context, o.Body, o.Signatures.HMAC); err == nil {
+				return nil
+			}
+		}
 	}
-	return epoch.MAC.Verify(context, o.Body, o.Signatures.HMAC)
+	return err
 }

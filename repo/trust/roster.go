@@ -3,6 +3,7 @@ package trust
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/chatkeep/chatkeep/crypto"
 	"github.com/chatkeep/chatkeep/repo/format"
@@ -19,7 +20,7 @@ type Roster struct {
 // SealRoster signs and seals a roster to the meta recipient of the epoch it
 // was made in.
 func (k *Keyring) SealRoster(r *format.Roster, signer Signer) (Object, error) {
-	epoch := k.Epoch(r.Epoch)
+	epoch := k.of(r)
 	if epoch == nil {
 		return Object{}, ErrEpoch
 	}
@@ -33,7 +34,7 @@ func (k *Keyring) SealRoster(r *format.Roster, signer Signer) (Object, error) {
 // OpenRoster decrypts a roster. One that asks for a newer reader is returned
 // with format.ErrNewer; Vouches tells whether to heed it.
 func (k *Keyring) OpenRoster(sealed []byte) (*Roster, error) {
-	o, err := OpenRecord(sealed, k.MetaIdentities()...)
+	o, err := openMember(sealed, k.MetaIdentities()...)
 	if err != nil {
 		return nil, err
 	}
@@ -48,20 +49,27 @@ func (k *Keyring) OpenRoster(sealed []byte) (*Roster, error) {
 }
 
 // Vouches reports whether the root signed r, or a device that tip, if there is
-// one, calls full. It is how a roster that can't be understood is judged.
-func (k *Keyring) Vouches(r, tip *Roster) bool {
+// one, calls full, and that no side of a fork shuts out. It is how a roster that
+// can't be understood is judged.
+func (k *Keyring) Vouches(r, tip *Roster, sides ...*Roster) bool {
 	key, signer := k.Root, r.opened.Signatures.Signer
 	if !signer.IsZero() {
 		if tip == nil || tip.Device(signer) == nil {
 			return false
 		}
 		d := tip.Device(signer)
-		if d.Role != format.Full || d.Revoked {
+		out := func(side *Roster) bool { d := side.Device(signer); return d != nil && d.Revoked }
+		if d.Role != format.Full || d.Revoked || slices.ContainsFunc(sides, out) {
 			return false
 		}
 		key = d.Verify
 	}
 	return r.opened.verify(format.ContextRoster, key, k) == nil
+}
+
+// Size is about how many bytes of memory the roster takes.
+func (r *Roster) Size() int {
+	return len(r.Sealed) + len(r.opened.Body) + 512*(len(r.Devices)+len(r.Epochs)+len(r.Policies)+len(r.Parents))
 }
 
 // ErrNoRoster: no roster the root vouches for was found.

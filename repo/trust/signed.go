@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/chatkeep/chatkeep/crypto"
@@ -51,11 +52,19 @@ func (k *Keyring) OpenSnapshot(sealed []byte, name format.Name, roster *Roster) 
 	if err := k.member(o, format.ContextSnapshot, s.Device, roster); err != nil {
 		return nil, err
 	}
-	if d := roster.Device(s.Device); d.Revoked && (d.Last == nil || s.Seq > d.Last.Seq) {
-		return nil, fmt.Errorf("%w: it was made after the device was shut out", crypto.ErrForged)
+	d := roster.Device(s.Device)
+	if d.Revoked && (d.Last == nil || s.Seq > d.Last.Seq) {
+		return nil, ErrShutOut
+	}
+	if o.Signatures.Epoch < d.Since {
+		return nil, fmt.Errorf("%w: authenticated with a key older than the device", crypto.ErrForged)
 	}
 	return s, nil
 }
+
+// ErrShutOut: a snapshot was made after its device had been shut out. It counts
+// for nothing, and tells of no loss.
+var ErrShutOut = errors.New("made after the device was shut out")
 
 // SealIndex signs x as this device and seals it to the data recipient and the
 // device itself.
@@ -158,7 +167,7 @@ func (k *Keyring) OpenStatement(sealed []byte, name format.Name, roster *Roster)
 }
 
 func (k *Keyring) sealAsDevice(context string, body []byte, roster *Roster, to ...*crypto.Recipient) ([]byte, error) {
-	epoch := k.Epoch(roster.Epoch)
+	epoch := k.of(&roster.Roster)
 	if epoch == nil {
 		return nil, ErrEpoch
 	}

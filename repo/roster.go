@@ -1,0 +1,362 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chatkeep/chatkeep/crypto"
+	"github.com/chatkeep/chatkeep/internal/durable"
+	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/providers"
+	"github.com/chatkeep/chatkeep/repo/format"
+	"github.com/chatkeep/chatkeep/repo/trust"
+)
+
+const (
+	// maxMember is the most bytes a roster or key file may have: some thousand
+	// devices or epochs.
+	maxMember = 4 << 20
+	// maxMembers bounds the memory for all of them: whoever has the remote can
+	// put any number there.
+	maxMembers = 64 << 20
+)
+
+// rosters is what a Repo knows of the lists of devices.
+type rosters struct {
+	sealed   map[format.Name][]byte // all that were fetched
+	believed []*trust.Roster
+	sides    []*trust.Roster   // more than one: they contradict each other
+	guests   []format.DeviceID // see trust.Verdict
+	read     time.Time         // when the remote was asked last
+}
+
+// rosterView is what a keyring makes of the rosters that were fetched.
+type rosterView struct {
+	list, newer []*trust.Roster
+	closed      []format.Name // it has no key for them
+	verdict     *trust.Verdict
+}
+
+// loadRoster finds the roster to believe among those on the remote and the one
+// this device remembers, and takes in the keys that came with it.
+func (r *Repo) loadRoster(ctx context.Context, names []format.Name) error {
+	known := r.knownRoster()
+	if known != nil && !hasDigest(names, known.Digest) {
+		if err := r.rosterGone(ctx, known); err != nil {
+			return err
+		}
+	}
+	room := maxMembers
+	for _, name := range names {
+		if _, ok := r.rosters.sealed[name]; ok {
+			continue
+		}
+		sealed, err := r.fetchMember(ctx, name)
+		if a, ok := alarmFor(name.String(), err); ok {
+			r.alarm(a)
+		} else if err != nil {
+			return err
+		} else if room -= len(sealed); room < 0 {
+			return hint.New(CodeDamaged, integrityError{fmt.Errorf("read the lists of devices: %w: more than %d bytes", format.ErrMalformed, maxMembers)}, "object", "roster")
+		} else {
+			r.rosters.sealed[name] = sealed
+		}
+	}
+	r.rosters.read = time.Now()
+	view, err := r.readRosters(ctx, known)
+	if err != nil {
+		return err
+	}
+	return r.acceptRoster(view, known)
+}
+
+// refresh looks for newer rosters.
+func (r *Repo) refresh(ctx context.Context) error {
+	names, err := r.rosterNames(ctx)
+	if err != nil {
+		return err
+	}
+	return r.loadRoster(ctx, names)
+}
+
+// knownRoster is the newest one this device or this process has accepted.
+func (r *Repo) knownRoster() *trust.Roster {
+	if r.roster != nil || r.state == nil {
+		return r.roster
+	}
+	return r.rememberedRoster()
+}
+
+// view opens the rosters with a keyring and judges them. What is wrong with
+// single ones becomes an alarm.
+func (r *Repo) view(ring *trust.Keyring, known *trust.Roster) (*rosterView, error) {
+	v := &rosterView{}
+	digest := format.Digest{}
+	if known != nil {
+		v.list, digest = append(v.list, known), known.Digest
+	}
+	room := 2 * maxMembers
+	for name, sealed := range r.rosters.sealed {
+		if name.Digest == digest {
+			continue
+		}
+		roster, err := openRoster(ring, name, sealed)
+		switch a, bad := alarmFor(name.String(), err); {
+		case errors.Is(err, format.ErrNewer) && roster != nil:
+			v.newer = append(v.newer, roster)
+		case errors.Is(err, crypto.ErrNoMatch):
+			v.closed = append(v.closed, name)
+		case bad:
+			r.alarm(a)
+		case err != nil:
+			return nil, err
+		default:
+			v.list = append(v.list, roster)
+		}
+		if roster != nil {
+			if room -= roster.Size(); room < 0 {
+				return nil, hint.New(CodeDamaged, integrityError{fmt.Errorf("read the lists of devices: %w: they unpack to more than %d bytes", format.ErrMalformed, 2*maxMembers)}, "object", "roster")
+			}
+		}
+	}
+	var err error
+	v.verdict, err = ring.Chain(v.list, digest)
+	if errors.Is(err, trust.ErrNoRoster) {
+		err = nil // its keys may come yet
+	}
+	return v, err
+}
+
+func openRoster(ring *trust.Keyring, name format.Name, sealed []byte) (*trust.Roster, error) {
+	roster, err := ring.OpenRoster(sealed)
+	if roster != nil && roster.Version != name.Version {
+		err = fmt.Errorf("%w: it is version %d", crypto.ErrForged, roster.Version)
+	}
+	return roster, err
+}
+
+// readRosters judges the rosters, with the keys of new epochs where there are
+// any for this holder.
+func (r *Repo) readRosters(ctx context.Context, known *trust.Roster) (*rosterView, error) {
+	v, err := r.view(r.ring, known)
+	if err != nil || !r.wantsKeys(v) {
+		return v, err
+	}
+	files, err := r.keyFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// Who wrote a key file stands in rosters that only open with it. So all are
+	// tried, and then those count that the rosters vouch for.
+	all := r.ring.Copy()
+	for _, f := range files {
+		all.Add(f.Claims())
+	}
+	if v, err = r.view(all, known); err != nil {
+		return nil, err
+	}
+	held := r.ring
+	if len(held.Epochs) == 0 {
+		held = nil // a new device
+	}
+	sure, grew := r.ring.Copy(), false
+	for name, f := range files {
+		if err := f.Vouched(held, v.verdict.Believed); err != nil {
+			r.alarm(Alarm{Code: CodeForged, Object: name.String(), Err: err})
+			continue
+		}
+		proven, wrong := f.Proven(v.verdict.Believed, v.verdict.Tip)
+		grew = sure.Add(proven) || grew
+		if wrong {
+			r.alarm(Alarm{Code: CodeForged, Object: name.String(), Err: fmt.Errorf("%w: keys that no other device has", crypto.ErrForged)})
+		}
+	}
+	if grew {
+		r.ring = sure
+	}
+	return r.view(r.ring, known)
+}
+
+// wantsKeys reports whether the holder of the keyring lacks keys that it should
+// have: those of a later epoch, or those to read.
+func (r *Repo) wantsKeys(v *rosterView) bool {
+	tip := v.verdict.Tip
+	if tip == nil {
+		return true
+	}
+	reads := true
+	if own := r.ring.Device; own != nil {
+		d := tip.Device(own.ID)
+		if d == nil || d.Revoked {
+			return false
+		}
+		reads = d.Role != format.BackupOnly
+	}
+	return len(v.closed) > 0 || !r.ring.Holds(tip, reads)
+}
+
+// keyFiles fetches and opens what is addressed to the holder of the keyring.
+func (r *Repo) keyFiles(ctx context.Context) (map[format.Name]*trust.KeyFile, error) {
+	files, room := map[format.Name]*trust.KeyFile{}, maxMembers
+	holder, id := format.RecoveryHolder, r.recovery
+	if r.ring.Device != nil {
+		holder, id = r.ring.Device.ID.String(), r.ring.Device.Identity
+	}
+	names, err := r.listNames(ctx, "keys/")
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	for _, name := range names {
+		if name.Holder != holder {
+			continue
+		}
+		sealed, err := r.fetchMember(ctx, name)
+		if room -= len(sealed); room < 0 {
+			return nil, hint.New(CodeDamaged, integrityError{fmt.Errorf("read keys: %w: more than %d bytes", format.ErrMalformed, maxMembers)}, "object", "keys")
+		}
+		var f *trust.KeyFile
+		if err == nil {
+			f, err = trust.OpenKeyFile(sealed, holder, id)
+		}
+		if errors.Is(err, crypto.ErrNoMatch) && holder == format.RecoveryHolder {
+			continue // of a recovery key before or after this one
+		}
+		if a, ok := alarmFor(name.String(), err); ok {
+			r.alarm(a)
+		} else if err != nil {
+			return nil, fmt.Errorf("read keys: %w", err)
+		} else {
+			files[name] = f
+		}
+	}
+	return files, nil
+}
+
+// rosterGone raises the alarm when the roster this device knows is not on the
+// remote any more. A listing may lag, so the name itself is asked for.
+func (r *Repo) rosterGone(ctx context.Context, old *trust.Roster) error {
+	name := rosterName(old)
+	_, err := r.remote.Stat(ctx, providers.Name(name.String()))
+	if errors.Is(err, providers.ErrNotExist) {
+		r.alarm(Alarm{Code: CodeRolledBack, Object: name.String(),
+			Err: fmt.Errorf("version %d of the list of devices, which this device knows, is gone", old.Version)})
+		return nil
+	}
+	return err
+}
+
+func rosterName(r *trust.Roster) format.Name {
+	return format.Name{Kind: format.KindRoster, Version: r.Version, Digest: r.Digest}
+}
+
+func (r *Repo) fetchRoster(ctx context.Context, name format.Name) (*trust.Roster, error) {
+	sealed, err := r.fetchMember(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return openRoster(r.ring, name, sealed)
+}
+
+func (r *Repo) rememberedRoster() *trust.Roster {
+	sealed, err := os.ReadFile(r.state.path(rosterFile))
+	if err != nil {
+		return nil // lost state: as if it had never been seen
+	}
+	// The file is written before its digest is noted, so only the file counts.
+	roster, err := r.ring.OpenRoster(sealed)
+	if err != nil {
+		return nil
+	}
+	return roster
+}
+
+func (r *Repo) acceptRoster(v *rosterView, known *trust.Roster) error {
+	tip := v.verdict.Tip
+	for _, n := range v.newer {
+		if r.ring.Vouches(n, tip, v.verdict.Sides...) {
+			return hint.New(CodeNewer, fmt.Errorf("read the list of devices: %w", format.ErrNewer))
+		}
+		v.verdict.Bad[n.Digest] = crypto.ErrForged
+	}
+	for digest, reason := range v.verdict.Bad {
+		a, ok := alarmFor(rosterObject(digest), reason)
+		if !ok {
+			a.Code, a.Object, a.Err = CodeForged, rosterObject(digest), reason
+		}
+		r.alarm(a)
+	}
+	r.closedRosters(v)
+	if tip == nil {
+		return hint.New(r.noRoster(), integrityError{trust.ErrNoRoster}, "object", "roster")
+	}
+	if v.verdict.Forked() {
+		r.alarm(Alarm{Code: CodeRosterForked, Object: "roster", Err: trust.ErrFork})
+	}
+	r.roster, r.rosters.believed, r.rosters.sides, r.rosters.guests = tip, v.verdict.Believed, v.verdict.Sides, v.verdict.Guests
+	return r.adopt(known)
+}
+
+// closedRosters raises the alarm for rosters that nobody gave this holder the
+// keys for. To a device that was shut out that is no news.
+func (r *Repo) closedRosters(v *rosterView) {
+	if tip := v.verdict.Tip; tip != nil && r.ring.Device != nil {
+		if d := tip.Device(r.ring.Device.ID); d != nil && d.Revoked {
+			return
+		}
+	}
+	for _, name := range v.closed {
+		r.alarm(Alarm{Code: CodeKeysMissing, Object: name.String(), Err: crypto.ErrNoMatch})
+	}
+}
+
+// adopt makes keyring and memory what the roster says.
+func (r *Repo) adopt(known *trust.Roster) error {
+	before := r.ring
+	r.ring = r.ring.Copy()
+	r.ring.Root = r.roster.Root
+	if d := r.Device(); d != nil && d.Role == format.BackupOnly {
+		r.ring.ForgetData()
+	}
+	if r.state == nil || r.ring.Device == nil {
+		return nil
+	}
+	if kept, err := r.state.loadKeys(); err != nil {
+		return err
+	} else if !slices.Equal(kept.Encode(), r.ring.Encode()) {
+		if err := r.state.saveKeys(r.ring); err != nil {
+			r.ring = before
+			return err
+		}
+	}
+	if known != nil && r.roster.Digest == known.Digest && r.seen.Roster == known.Digest.String() {
+		return nil
+	}
+	return r.rememberRoster(r.roster)
+}
+
+// noRoster is the code of there being no roster to believe: what is wrong with
+// those that are there.
+func (r *Repo) noRoster() hint.Code {
+	for _, a := range r.Alarms() {
+		if strings.HasPrefix(a.Object, "roster/") {
+			return a.Code
+		}
+	}
+	return CodeMissing
+}
+
+// rosterObject is what a roster is called whose version isn't known.
+func rosterObject(d format.Digest) string { return "roster/…" + d.String()[:16] }
+
+func (r *Repo) rememberRoster(tip *trust.Roster) error {
+	if err := durable.WriteFile(r.state.path(rosterFile), tip.Sealed, 0o600); err != nil {
+		return localError(err)
+	}
+	r.seen.Roster = tip.Digest.String()
+	return r.state.saveSeen(r.seen)
+}
