@@ -44,3 +44,19 @@ func (rs *restorer) sameThere(a, b string) bool {
 	y, err := rs.dir.Lstat(b)
 	return err == nil && os.SameFile(x, y)
 }
+
+// openRegular opens a file for reading, nothing else and through no symlink.
+func (rs *restorer) openRegular(full string) (*os.File, error) {
+	dir, name, err := rs.near.of(full)
+	if err != nil {
+		return nil, err
+	}
+	info, err := dir.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, existsError(full)
+	}
+	return dir.Open(name)
+}

@@ -33,6 +33,7 @@ type piece struct {
 	ref  format.Ref
 	file *target
 	at   int64
+	near int64 // place in the older copy, below 0 if it is not there
 }
 
 // target is a file being restored.
@@ -43,7 +44,10 @@ type target struct {
 	file  *os.File
 	err   error
 
-	settled bool // it has its name, or is given up
+	modTime int64       // of the file when it was closed, as the file system keeps it
+	near    *nearby     // an older copy that may have some of its chunks, or nil
+	pulled  *pullTarget // what a pull knows of it; nil in a restore
+	settled bool        // it has its name, or is given up
 }
 
 const (
@@ -74,18 +78,24 @@ func (b *batch) add(ctx context.Context, full string, e *format.Entry) error {
 	if b.there(full, e, func(f *os.File) bool { return b.rs.rd.Proves(f, refs) }) {
 		return nil
 	}
+	return b.take(ctx, t, refs)
+}
+
+// take writes a file, whatever stands under its name.
+func (b *batch) take(ctx context.Context, t *target, refs []format.Ref) error {
+	if err := addUp(t.entry.Content, refs); err != nil {
+		b.rs.fail(t.full, reasonDamaged, err)
+		return nil
+	}
 	at := int64(0)
 	for _, r := range refs {
-		b.pieces = append(b.pieces, piece{r, t, at})
+		b.pieces = append(b.pieces, piece{r, t, at, t.near.place(&r)})
 		at += int64(r.Length)
 		if b.bytes += r.Length; b.bytes >= batchBytes {
 			if err := b.write(ctx); err != nil {
 				return err
 			}
 		}
-	}
-	if at != int64(e.Content.Length) && t.err == nil {
-		t.err = fmt.Errorf("%w: its chunks don't add up", format.ErrMalformed)
 	}
 	b.whole = append(b.whole, t)
 	if len(b.whole) >= batchFiles {
@@ -145,6 +155,7 @@ func (b *batch) split() [][]piece {
 }
 
 func (b *batch) fetch(ctx context.Context, part []piece) {
+	part = slices.DeleteFunc(part, b.fromNear)
 	refs := make([]format.Ref, len(part))
 	for i := range part {
 		refs[i] = part[i].ref
@@ -197,7 +208,7 @@ func (b *batch) open(t *target) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	temp := tempName(t.full)
+	temp := b.rs.way.temp(t.full)
 	if t.file, err = dir.OpenFile(path.Base(temp), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		t.file = nil
 		return nil, err
@@ -227,6 +238,9 @@ func (b *batch) end(ctx context.Context) error {
 		if err := syncAll(b.rs.opt.To); err != nil {
 			return fmt.Errorf("restore: sync %s: %w", b.rs.opt.To, err)
 		}
+		if err := b.rs.way.ready(b.whole); err != nil {
+			return err
+		}
 	}
 	for _, t := range b.whole {
 		b.name(t)
@@ -248,6 +262,9 @@ func (b *batch) close(t *target) {
 		if err := syncFile(t.file); err != nil {
 			b.failed(t, err)
 		}
+		if info, err := t.file.Stat(); err == nil {
+			t.modTime = info.ModTime().UnixNano()
+		}
 		if err := t.file.Close(); err != nil {
 			b.failed(t, err)
 		}
@@ -259,10 +276,7 @@ func (b *batch) name(t *target) {
 	t.settled = true
 	err := t.err
 	if err == nil {
-		err = b.free(t.full)
-	}
-	if err == nil && t.entry.Content.Image {
-		err = b.rs.clearLogs(t.full)
+		err = b.rs.way.clear(t)
 	}
 	if err == nil {
 		err = b.rename(t)
@@ -277,14 +291,7 @@ func (b *batch) name(t *target) {
 	b.rs.out.Files++
 	b.rs.out.Bytes += t.entry.Content.Length
 	b.rs.meter.add(1, 0)
-}
-
-// free refuses a name that is taken meanwhile, or by a folder.
-func (b *batch) free(full string) error {
-	if b.rs.taken(full, func(info os.FileInfo) bool { return info.IsDir() || !b.rs.opt.Overwrite }) {
-		return existsError(full)
-	}
-	return nil
+	b.rs.way.placed(t)
 }
 
 func (b *batch) rename(t *target) error {

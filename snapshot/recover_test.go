@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,6 +161,283 @@ func TestScriptDoesWithoutIndex(t *testing.T) {
 	h.must(os.RemoveAll(filepath.Join(h.folder, "index")))
 	out, said, code := h.run(h.key)
 	h.same(h.chats, out, said, code)
+}
+
+// joins makes another device a full member, which this one admits.
+func (h *byHand) joins(name string) *byHand {
+	h.t.Helper()
+	q := *h.place
+	q.dir = h.t.TempDir()
+	q.chats = filepath.Join(q.dir, "chats")
+	q.openState()
+	by := h.open()
+	j, err := repo.Join(background, h.remote, repo.JoinOptions{State: q.state, Cache: q.cache(), Role: format.Full})
+	h.must(err)
+	h.must(q.state.PinWords(by.Words()))
+	request, err := by.RequestWith(background, j.Fingerprint())
+	h.must(err)
+	h.must(by.Admit(background, request, name, format.Full))
+	q.open()
+	return &byHand{place: &q, folder: h.folder, key: h.key}
+}
+
+// apart is the same device with the same repository as they are now, and what
+// happens to one leaves the other as it is.
+func (h *byHand) apart() *byHand {
+	h.t.Helper()
+	q := *h.place
+	q.dir = h.t.TempDir()
+	q.chats = filepath.Join(q.dir, "chats")
+	copyTree(h.t, h.state.Dir(), filepath.Join(q.dir, "state"))
+	q.openState()
+	folder := filepath.Join(q.dir, "remote")
+	copyTree(h.t, h.folder, folder)
+	var err error
+	q.remote, err = cloud.Open(background, providers.Place{Type: "local", Path: folder}, cloud.Options{})
+	h.must(err)
+	h.t.Cleanup(func() { h.must(q.remote.Close()) })
+	return &byHand{place: &q, folder: folder, key: h.key}
+}
+
+// takeIn puts what another repository has more into this one.
+func (h *byHand) takeIn(other *byHand) {
+	h.t.Helper()
+	h.must(filepath.WalkDir(other.folder, func(full string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(other.folder, full)
+		h.must(err)
+		to := filepath.Join(h.folder, rel)
+		if _, err := os.Lstat(to); err == nil {
+			return nil
+		}
+		b, err := os.ReadFile(full)
+		h.must(err)
+		h.must(os.MkdirAll(filepath.Dir(to), 0o700))
+		return os.WriteFile(to, b, 0o600)
+	}))
+}
+
+// saves writes something new, backs up, and returns a copy of the chats as
+// they are.
+func (h *byHand) saves(what string) (kept string) {
+	h.t.Helper()
+	h.write(what+".txt", words(what, 20_000))
+	h.write("all.txt", words(what, 300_000))
+	h.backup()
+	kept = filepath.Join(h.t.TempDir(), "kept")
+	h.must(os.CopyFS(kept, os.DirFS(h.chats)))
+	entries, err := os.ReadDir(kept)
+	h.must(err)
+	for _, e := range entries {
+		info, err := os.Stat(filepath.Join(h.chats, e.Name()))
+		h.must(err)
+		h.must(os.Chmod(filepath.Join(kept, e.Name()), info.Mode()))
+		h.must(os.Chtimes(filepath.Join(kept, e.Name()), info.ModTime(), info.ModTime()))
+	}
+	return kept
+}
+
+func (h *byHand) id() string { return h.ring().Device.ID.String() }
+
+// bareWith opens the repository with a recovery key.
+func (h *byHand) bareWith(key *crypto.Identity) *repo.Repo {
+	h.t.Helper()
+	r, err := repo.Open(background, h.remote, repo.Options{Recovery: key})
+	h.must(err)
+	return r
+}
+
+func complaints(said string) int { return strings.Count(said, "recover.py: ") }
+
+// A repository as it is after years: a device joined and was shut out, the
+// keys were changed, the recovery key was replaced.
+func TestScriptWithManyEpochs(t *testing.T) {
+	h := newByHand(t)
+	want := map[string]string{"my laptop/1": h.saves("one")}
+	phone := h.joins("phone")
+	want["phone/1"] = phone.saves("first")
+	stolen := phone.apart()
+	want["phone/2"] = phone.saves("second")
+	want["my laptop/2"] = h.saves("two")
+	h.must(h.open().Revoke(background, phone.ring().Device.ID))
+	want["my laptop/3"] = h.saves("three")
+	h.must(h.open().Rotate(background))
+	want["my laptop/4"] = h.saves("four")
+	next, err := crypto.GenerateIdentity()
+	h.must(err)
+	h.must(h.bareWith(h.recovery).ReplaceRecovery(background, next))
+	h.must(h.open().Rotate(background))
+	newest := filepath.Join(h.dir, "newest.key")
+	h.must(os.WriteFile(newest, []byte(next.String()), 0o600))
+	want["my laptop/5"] = h.saves("five")
+	want["my laptop/latest"], want["phone/latest"] = want["my laptop/5"], want["phone/2"]
+	// What the phone seals after that is nothing, nor is another of its last
+	// number, whatever it is called.
+	thief, second := stolen.apart(), "snapshots/"+phone.id()+"/0/00000002-*.age"
+	for thief.saves("another second"); filepath.Base(thief.files(second)[0]) < filepath.Base(h.files(second)[0]); thief.saves("another second") {
+		thief = stolen.apart()
+	}
+	thief.saves("third")
+	h.takeIn(thief)
+
+	for spec, kept := range want {
+		out, said, code := h.run(newest, spec)
+		h.same(kept, out, said, code)
+		if n := complaints(said); n > 0 {
+			t.Errorf("%s: %s", spec, said)
+		}
+	}
+	if _, said, code := h.run(newest, "phone/3"); code != 1 || complaints(said) != 1 || !strings.Contains(said, "no such snapshot") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if _, said, code := h.run(newest); code != 2 || !strings.Contains(said, "my laptop/latest, phone/latest") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+
+	// The old key reaches to where it was replaced.
+	want["my laptop/latest"] = want["my laptop/4"]
+	delete(want, "my laptop/5")
+	for spec, kept := range want {
+		out, said, code := h.run(h.key, spec)
+		if code != 4 || complaints(said) != 1 || !strings.Contains(said, "is there a newer recovery key?") {
+			t.Errorf("%s: exit %d: %s", spec, code, said)
+		}
+		h.same(kept, out, said, 0)
+	}
+	if _, said, code := h.run(h.key, "my laptop/5"); code != 4 || complaints(said) != 1 {
+		t.Errorf("exit %d: %s", code, said)
+	}
+
+	t.Run("a key file is damaged", func(t *testing.T) {
+		h.damaged(newest, h.keyFileWith(next, 5), want["my laptop/1"])
+	})
+	t.Run("a list of devices is damaged", func(t *testing.T) {
+		h.damaged(newest, h.files("roster/00000002-*.age")[0], want["my laptop/1"])
+	})
+}
+
+// damaged restores the first snapshot from a copy of the remote in which one
+// object is damaged, which the script must name.
+func (h *byHand) damaged(key, object, want string) {
+	h.t.Helper()
+	rel, err := filepath.Rel(h.folder, object)
+	h.must(err)
+	q := h.apart()
+	q.flip(filepath.Join(q.folder, rel))
+	out, said, code := q.run(key, "my laptop/1")
+	if code != 4 || !strings.Contains(said, filepath.Base(object)+": its bytes are not") {
+		h.t.Errorf("exit %d: %s", code, said)
+	}
+	q.same(want, out, said, 0)
+}
+
+// keyFileWith is the key file for a recovery key that has the keys of so many
+// epochs.
+func (h *byHand) keyFileWith(key *crypto.Identity, epochs int) string {
+	h.t.Helper()
+	for _, file := range h.files("keys/recovery-*.age") {
+		sealed, err := os.ReadFile(file)
+		h.must(err)
+		if f, err := trust.OpenKeyFile(sealed, format.RecoveryHolder, key); err == nil && len(f.Epochs) == epochs {
+			return file
+		}
+	}
+	h.t.Fatalf("no key file has the keys of %d epochs", epochs)
+	return ""
+}
+
+// What docs/RECOVERY.md says to type for the keys brings all keys, in both
+// languages, and whichever key files are for another recovery key.
+func TestKeysByHand(t *testing.T) {
+	h := newByHand(t)
+	h.must(h.open().Rotate(background))
+	next, err := crypto.GenerateIdentity()
+	h.must(err)
+	h.must(h.bareWith(h.recovery).ReplaceRecovery(background, next))
+	page, err := os.ReadFile("../docs/RECOVERY.md")
+	h.must(err)
+	blocks := regexp.MustCompile(`(?m)^ +umask 077\n(?: +\S.*\n)+`).FindAllString(string(page), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d places say how to get the keys", len(blocks))
+	}
+	bin := t.TempDir()
+	h.must(os.Symlink(needs.Age(t), filepath.Join(bin, "age")))
+	for _, block := range blocks {
+		for key, epochs := range map[*crypto.Identity]int{h.recovery: 2, next: 3} {
+			h.must(os.WriteFile(h.key, []byte(key.String()), 0o600))
+			cmd := exec.Command("sh", "-c", block)
+			cmd.Dir, cmd.Env = h.folder, append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+			said, err := cmd.CombinedOutput()
+			h.must(err)
+			got, err := os.ReadFile(filepath.Join(h.dir, "keys.txt"))
+			h.must(err)
+			want := ""
+			for _, e := range h.bareKeys(key, epochs).Epochs {
+				want += e.Meta + "\n" + e.Data + "\n"
+			}
+			if string(got) != want {
+				t.Errorf("%d keys of %d epochs; it said %s", strings.Count(string(got), "\n"), epochs, said)
+			}
+		}
+	}
+}
+
+// bareKeys is the key file for a recovery key that has the keys of so many
+// epochs.
+func (h *byHand) bareKeys(key *crypto.Identity, epochs int) *trust.KeyFile {
+	h.t.Helper()
+	sealed, err := os.ReadFile(h.keyFileWith(key, epochs))
+	h.must(err)
+	f, err := trust.OpenKeyFile(sealed, format.RecoveryHolder, key)
+	h.must(err)
+	return f
+}
+
+// Two devices change the list of devices at once: each admits one of the same
+// name and begins an epoch of the same number.
+func TestScriptInAFork(t *testing.T) {
+	h := newByHand(t)
+	laptop := h.saves("laptop")
+	phone := h.joins("phone").apart()
+	left, right := h.joins("tablet"), phone.joins("tablet")
+	h.must(h.open().Rotate(background))
+	h.must(phone.open().Rotate(background))
+	want := map[string]string{"my laptop": laptop, left.id(): left.saves("left"), right.id(): right.saves("right")}
+	h.takeIn(phone)
+	ends := []string{filepath.Base(h.files("roster/00000004-*.age")[0]), filepath.Base(h.files("roster/00000004-*.age")[1])}
+	for spec, kept := range want {
+		out, said, code := h.run(h.key, spec+"/latest")
+		says := regexp.MustCompile(`roster/(\S+): is taken for the list of devices, but does not follow roster/(\S+)\n`).FindStringSubmatch(said)
+		if code != 4 || complaints(said) != 1 || says == nil {
+			t.Fatalf("%s: exit %d: %s", spec, code, said)
+		}
+		slices.Sort(says[1:])
+		if !slices.Equal(says[1:], ends) {
+			t.Errorf("%s: %s, expected %s", spec, said, ends)
+		}
+		h.same(kept, out, said, 0)
+	}
+
+	h.must(h.bareWith(h.recovery).Merge(background))
+	for spec, kept := range want {
+		out, said, code := h.run(h.key, spec+"/latest")
+		h.same(kept, out, said, code)
+	}
+	if _, said, code := h.run(h.key, "tablet/latest"); code != 2 || !strings.Contains(said, left.id()+"/latest") || !strings.Contains(said, right.id()+"/latest") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	// With one of the two shut out, the name means the other.
+	h.must(h.open().Revoke(background, left.ring().Device.ID))
+	want["tablet"] = want[right.id()]
+	for spec, kept := range want {
+		out, said, code := h.run(h.key, spec+"/latest")
+		h.same(kept, out, said, code)
+		if n := complaints(said); n > 0 {
+			t.Errorf("%s: %s", spec, said)
+		}
+	}
 }
 
 // files are the remote's objects that match a glob.

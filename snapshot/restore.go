@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,8 @@ type RestoreOptions struct {
 	Unproven   bool     // the newest content of a database, even if it was never proven
 	Workers    int      // 0: 2
 	Progress   func(Progress)
+
+	rules *targetRules // nil: those of this system
 }
 
 // Restored is what a restore did.
@@ -54,9 +57,13 @@ const (
 	CodeFileExists = "file_exists"
 	CodeTargetFull = "disk_full_target"
 	CodeNoPath     = "no_such_path"
-	reasonWrite    = "not_written"
-	reasonDamaged  = "damaged"
-	reasonTree     = "names_lost"
+	// CodeNameUnwritable: this system has no way to write such a name.
+	CodeNameUnwritable = "name_unwritable"
+	// CodeNameCollides: the target takes two names for one, and keeps the first.
+	CodeNameCollides = "name_collides"
+	reasonWrite      = "not_written"
+	reasonDamaged    = "damaged"
+	reasonTree       = "names_lost"
 )
 
 // Restore brings the snapshot back as To/source/path. Files are written under
@@ -130,7 +137,7 @@ func checkSpace(o RestoreOptions, root *format.Root) error {
 	need := uint64(0)
 	for _, s := range root.Sources {
 		if s.Tree != nil {
-			need += s.Tree.Bytes
+			need += min(s.Tree.Bytes, math.MaxUint64-need)
 		}
 	}
 	usage, err := disk.Usage(existing(o.To))

@@ -46,14 +46,18 @@ func (b *batch) addImage(ctx context.Context, full string, e *format.Entry) erro
 		}
 		return nil
 	}
+	return b.lay(ctx, &target{full: full, entry: *e}, func(f *os.File) error { return b.rs.rd.Image(ctx, c, f, b.rs.opt.To) })
+}
+
+// lay makes a database by fill, whatever stands under its name.
+func (b *batch) lay(ctx context.Context, t *target, fill func(*os.File) error) error {
 	if err := b.write(ctx); err != nil { // what waits in memory goes first
 		return err
 	}
-	t := &target{full: full, entry: *e}
 	b.whole = append(b.whole, t)
 	f, err := b.open(t)
 	if err == nil {
-		err = b.rs.rd.Image(ctx, c, f, b.rs.opt.To)
+		err = fill(f)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -65,6 +69,6 @@ func (b *batch) addImage(ctx context.Context, full string, e *format.Entry) erro
 		b.failed(t, err)
 		return nil
 	}
-	b.rs.meter.add(0, c.Length)
+	b.rs.meter.add(0, t.entry.Content.Length)
 	return nil
 }

@@ -32,7 +32,10 @@ type restorer struct {
 	made    map[string]bool
 	without map[string]bool // journals that don't belong to what is restored
 	logs    map[string]bool // files called like a database's logs that are restored
-	meter   meter
+	meter   *meter
+	rules   *targetRules
+	names   *namesakes
+	way     way
 }
 
 // laterLink is another name of a restored file.
@@ -50,9 +53,12 @@ func newRestorer(rd *repo.Reader, dir *os.Root, o RestoreOptions) *restorer {
 	if o.Workers == 0 {
 		o.Workers = 2
 	}
-	rs := &restorer{rd: rd, dir: dir, near: folders{top: dir}, opt: o, made: map[string]bool{}, without: map[string]bool{}, logs: map[string]bool{}}
+	if o.rules == nil {
+		o.rules = &realRules
+	}
+	rs := &restorer{meter: &meter{}, rd: rd, dir: dir, rules: o.rules, names: newNamesakes(o.rules.probe(dir)), near: folders{top: dir}, opt: o, made: map[string]bool{}, without: map[string]bool{}, logs: map[string]bool{}}
 	rs.meter.tell = o.Progress
-	rs.batch = newBatch(rs)
+	rs.batch, rs.way = newBatch(rs), restoring{rs}
 	return rs
 }
 
@@ -65,7 +71,7 @@ func (rs *restorer) source(ctx context.Context, src format.SourceTree) error {
 	}
 	all := len(rs.opt.Include) == 0 && len(rs.opt.Categories) == 0
 	if all {
-		if err := rs.folder(src.Name); err != nil {
+		if done, err := rs.top(ctx, src.Name); done || err != nil {
 			return err
 		}
 	}
@@ -149,6 +155,12 @@ func (rs *restorer) entry(ctx context.Context, full string, e *format.Entry) err
 	if rs.without[full] {
 		return nil
 	}
+	if ends, err := rs.checkName(ctx, full, e.Type == format.TypeDir); ends != nil {
+		return ends
+	} else if err != nil {
+		rs.fail(full, reasonWrite, err)
+		return nil
+	}
 	if isLog(full) {
 		rs.logs[full] = true
 	}
@@ -166,6 +178,10 @@ func (rs *restorer) entry(ctx context.Context, full string, e *format.Entry) err
 		return nil
 	case format.TypeSymlink:
 		rs.symlink(full, e)
+		return nil
+	}
+	if err := rs.fits(full, e.Content); err != nil {
+		rs.fail(full, reasonWrite, err)
 		return nil
 	}
 	if e.Links != 0 {
@@ -271,11 +287,8 @@ func existsError(full string) error {
 
 func (rs *restorer) fail(full, reason string, err error) {
 	damaged := repo.Damage(err)
-	switch h := hint.Find(err); {
-	case damaged && reason != reasonTree:
-		reason = reasonDamaged
-	case h != nil && h.Code == CodeFileExists:
-		reason = CodeFileExists
+	if reason != reasonTree {
+		reason = reasonOf(err, reason)
 	}
 	rs.batch.mu.Lock()
 	defer rs.batch.mu.Unlock()
@@ -285,13 +298,8 @@ func (rs *restorer) fail(full, reason string, err error) {
 // finish writes what is still waiting: the last files, links to them, and the
 // folders' times, which writing into them would have changed.
 func (rs *restorer) finish(ctx context.Context) error {
-	if err := rs.batch.end(ctx); err != nil {
+	if err := rs.settle(ctx); err != nil {
 		return err
-	}
-	for len(rs.later) > 0 {
-		if err := rs.hardLinks(ctx); err != nil {
-			return err
-		}
 	}
 	for _, f := range slices.Backward(rs.folders) {
 		if err := rs.setMeta(f.path, &f.entry); err != nil {
@@ -302,6 +310,19 @@ func (rs *restorer) finish(ctx context.Context) error {
 		return fmt.Errorf("restore: sync %s: %w", rs.opt.To, err)
 	}
 	slices.SortStableFunc(rs.out.Failed, func(a, b Failure) int { return format.ComparePaths(a.Path, b.Path) })
+	return nil
+}
+
+// settle gives everything its name that is waiting for it.
+func (rs *restorer) settle(ctx context.Context) error {
+	if err := rs.batch.end(ctx); err != nil {
+		return err
+	}
+	for len(rs.later) > 0 {
+		if err := rs.hardLinks(ctx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
