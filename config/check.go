@@ -18,7 +18,7 @@ const maxName = 80
 // check reports what is wrong beyond the form of single values.
 func (c *Config) check(d *decoder, root *yaml.Node) {
 	c.checkDevice(d)
-	d.require(root, "", "sources", "remote")
+	d.require(root, "", "remote")
 	c.checkProfiles(d)
 	c.checkSources(d)
 	c.checkCategories(d)
@@ -208,6 +208,20 @@ func noneIfEmpty[T any](list []T) []T {
 		return nil
 	}
 	return list
+}
+
+// DeviceName reports whether a device can be called so, and if not, what comes
+// near to it.
+func DeviceName(name string) (usable string, ok bool) {
+	switch usable = usableName(name); {
+	case name == "latest": // a word in commands
+		return "my-" + name, false
+	case isName(name):
+		return name, true
+	case usable == "":
+		return hostName(), false
+	}
+	return usable, false
 }
 
 // isName reports whether a device or a source can be called so.

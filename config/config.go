@@ -30,8 +30,9 @@ type Config struct {
 	Device string `yaml:"device" jsonschema:"minLength=1"`
 
 	// Sources is what is backed up: chat apps, such as wechat, and folders. A
-	// single one may stand alone, without a list.
-	Sources Sources `yaml:"sources" jsonschema:"required"`
+	// single one may stand alone, without a list. Left out, this computer backs
+	// nothing up: it pulls or restores what others do.
+	Sources Sources `yaml:"sources,omitempty"`
 
 	// First lists the categories that are backed up before all others, in this
 	// order: messages, contacts, session, config, voice, favorites, moments,

@@ -249,6 +249,34 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// A computer that only restores has no sources, and its file has no line for
+// them.
+func TestNoSources(t *testing.T) {
+	c := mustParse(t, "device: tablet"+rest)
+	if c.Sources != nil {
+		t.Errorf("sources %+v", c.Sources)
+	}
+	text := string(c.YAML())
+	if strings.Contains(text, "sources") {
+		t.Errorf("written as\n%s", text)
+	}
+	again := mustParse(t, text)
+	if again.Sources != nil || again.Remote.String() != c.Remote.String() {
+		t.Errorf("read back %+v", again)
+	}
+}
+
+// Commands take the names of devices that the file does.
+func TestDeviceName(t *testing.T) {
+	for name, want := range map[string]string{"laptop": "laptop", "书房": "书房", "my laptop": "my-laptop", "latest": "my-latest", "a/b": "a-b", "": hostName(), "..": hostName()} {
+		usable, ok := DeviceName(name)
+		_, errs := parse(t, "device: \""+name+"\"\nsources: [/a]"+rest)
+		if usable != want || ok != (errs == nil) || ok != (name == usable) {
+			t.Errorf("%q: usable %q, %v; the file says %v", name, usable, ok, errs)
+		}
+	}
+}
+
 func TestYAMLIsReadBack(t *testing.T) {
 	c := mustParse(t, `
 device: "1482"

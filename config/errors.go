@@ -53,7 +53,7 @@ var sentences = map[Code]string{
 	"bad_name":           `{value} can't be a name; use letters, digits, dot, dash and underscore, at most {max} bytes, such as {want}`,
 	"name_needed":        `the folder {value} gives no usable name; write {name: {want}, folder: …}`,
 	"duplicate_source":   `the name {name} is taken by the source on line {line}; give this one another name`,
-	"no_sources":         `there is nothing to back up; name at least one app or folder`,
+	"no_sources":         `there is nothing to back up; name at least one app or folder, or remove the line if this computer only restores`,
 	"bad_folder":         `{value} is not a folder's path`,
 	"no_home":            `{value} starts at your home folder, which is not known here; write the whole path`,
 	"not_a_path":         `{value} is neither a folder nor an app this version knows; write a folder as a path, such as ./{value}`,

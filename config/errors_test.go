@@ -62,7 +62,7 @@ func TestMistakes(t *testing.T) {
 		{"no value", "device:", "1:8: device has no value; give one or remove the line"},
 		{"empty text", `device: ""`, "1:9: device has no value; give one or remove the line"},
 		{"empty pattern", `sources: [{folder: /a, exclude: [""]}]`, "1:34: sources[0].exclude[0] has no value; give one or remove the line"},
-		{"no sources", "sources: []", "1:10: there is nothing to back up; name at least one app or folder"},
+		{"no sources", "sources: []", "1:10: there is nothing to back up; name at least one app or folder, or remove the line if this computer only restores"},
 		{"no folder", "sources: [{name: a}]", "1:11: sources[0].folder is missing"},
 		{"no type", "remote: {folder: a}", "1:9: remote.type is missing"},
 		{"no folder", "remote: {type: local}", "1:9: remote.folder is missing"},
@@ -221,7 +221,7 @@ func TestEmptyFile(t *testing.T) {
 	for _, text := range []string{"", "# nothing\n", "---\n", "null"} {
 		_, errs := parse(t, text)
 		got := errs.Error()
-		want := "/conf/chatkeep.yaml:1:1: sources is missing\n/conf/chatkeep.yaml:1:1: remote is missing"
+		want := "/conf/chatkeep.yaml:1:1: remote is missing"
 		if got != want {
 			t.Errorf("%q: %s", text, got)
 		}

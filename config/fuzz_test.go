@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/chatkeep/chatkeep/internal/hint"
 )
 
 // Whatever the file holds, Parse doesn't panic; what it refuses it refuses
@@ -59,6 +61,17 @@ func checkRefusal(t *testing.T, data []byte, err error) {
 		if e.Line < 1 || e.Column < 1 || e.Line > lines {
 			t.Errorf("%v is at %d:%d of %d lines", e, e.Line, e.Column, lines)
 		}
+	}
+	checkSentences(t, err)
+}
+
+// checkSentences fails unless each refusal has a sentence and its values.
+func checkSentences(t *testing.T, err error) {
+	var errs Errors
+	if !errors.As(err, &errs) || len(errs) == 0 {
+		t.Fatalf("an error of another kind: %v", err)
+	}
+	for _, e := range errs {
 		for _, name := range placeholder.FindAllString(sentences[e.Code], -1) {
 			if _, ok := e.Args[strings.Trim(name, "{}")]; !ok {
 				t.Errorf("%s: no value for %s", e.Code, name)
@@ -68,4 +81,25 @@ func checkRefusal(t *testing.T, data []byte, err error) {
 			t.Errorf("unknown code %s", e.Code)
 		}
 	}
+}
+
+// A place on a command line is one, or is refused with whole sentences.
+func FuzzParseRemote(f *testing.F) {
+	f.Setenv("HOME", "/home/li")
+	for _, text := range []string{"local:/srv/chats", "local:x", "drive:chatkeep", "s3:bucket/a", "", ":", "gdrive:~/x", "jianguoyun:a b", "local:\x00", "local:\u2028"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := ParseRemote(text)
+		if err != nil {
+			if h := hint.Find(err); h == nil || h.Code != "bad_remote" {
+				t.Fatalf("no hint: %v", err)
+			}
+			checkSentences(t, err)
+			return
+		}
+		if r.Type == "" || r.Folder == "" {
+			t.Fatalf("%q became %+v", text, r)
+		}
+	})
 }

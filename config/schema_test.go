@@ -91,7 +91,7 @@ func TestSchemaRequires(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(s.Required)
-	if !slices.Equal(s.Required, []string{"remote", "sources"}) || s.Schema == "" || s.Title == "" {
+	if !slices.Equal(s.Required, []string{"remote"}) || s.Schema == "" || s.Title == "" {
 		t.Errorf("%+v", s)
 	}
 }

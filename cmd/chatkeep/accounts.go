@@ -99,14 +99,14 @@ func (a *app) accounts(ctx context.Context) error {
 }
 
 // entries are the sources that the user chose in the configuration, or all
-// apps we know where there is none.
+// apps we know where it names none or there is none.
 func (a *app) entries(ctx context.Context) (list []entry, chosen bool, err error) {
 	cfg, err := a.loadConfig()
-	if err == nil {
+	if err == nil && len(cfg.Sources) > 0 {
 		list, err = configured(ctx, cfg)
 		return list, true, err
 	}
-	if a.config != "" || !hint.Is(err, config.CodeMissing) {
+	if err != nil && (a.config != "" || !hint.Is(err, config.CodeMissing)) {
 		return nil, false, err
 	}
 	for _, app := range profile.Apps() {

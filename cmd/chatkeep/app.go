@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -30,6 +31,10 @@ type app struct {
 
 	contact contact       // with the remote
 	linger  *atomic.Int64 // how long the command may take to end after Ctrl-C; nil where nobody waits for it
+
+	// pause is what a command does between two looks at what others are to do;
+	// nil: it waits so long.
+	pause func(context.Context, time.Duration) error
 }
 
 func newApp(args []string) *app {
@@ -103,7 +108,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolP("help", "h", false, a.say("flag.help"))
 	root.PersistentPreRunE = a.checkLang
 	root.AddCommand(a.demoCommand(), a.accountsCommand(), a.initCommand(), a.backupCommand(), a.snapshotsCommand(), a.lsCommand(),
-		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.verifyCommand(), a.statusCommand(), a.confirmShrinkCommand(), a.hotcopyCommand(), a.remoteCommand(), a.configCommand(), a.versionCommand())
+		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.pullCommand(), a.verifyCommand(), a.statusCommand(), a.confirmShrinkCommand(), a.deviceCommand(), a.recoverCommand(), a.recoveryCommand(), a.hotcopyCommand(), a.remoteCommand(), a.configCommand(), a.versionCommand())
 	quietUse(root)
 	return root
 }

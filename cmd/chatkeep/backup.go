@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chatkeep/chatkeep/config"
+	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/snapshot"
@@ -36,6 +37,9 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 	cfg, err := a.loadConfig()
 	if err != nil {
 		return err
+	}
+	if len(cfg.Sources) == 0 {
+		return hint.New("nothing_to_back_up", errors.New("back up: no sources are configured"), "path", cfg.File())
 	}
 	taken, alarms, err := a.take(ctx, cfg, f)
 	if err != nil {

@@ -33,12 +33,14 @@ func firstSources(apps, folders []string) (list []firstSource, err error) {
 	return list, nil
 }
 
-// configText writes a first configuration: what is kept, and where.
-func configText(remote config.Remote, list []firstSource) ([]byte, error) {
+// configText writes a first configuration: what is kept, and where. A device
+// without a name has the computer's.
+func configText(device string, remote config.Remote, list []firstSource) ([]byte, error) {
 	doc := struct {
-		Sources []firstSource `yaml:"sources"`
+		Device  string        `yaml:"device,omitempty"`
+		Sources []firstSource `yaml:"sources,omitempty"`
 		Remote  config.Remote `yaml:"remote"`
-	}{list, remote}
+	}{device, list, remote}
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	if err := enc.Encode(doc); err != nil {

@@ -138,7 +138,7 @@ func (d *demo) repository(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := configText(remote, []firstSource{{App: "wechat", Root: d.path("chats", "xwechat_files")}})
+	text, err := configText("", remote, []firstSource{{App: "wechat", Root: d.path("chats", "xwechat_files")}})
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 		a.tell("init.config", "path", path)
 	}
 	a.tell("init.done", "remote", remote.String(), "device", device)
-	a.tell("init.recovery", "path", f.recovery)
+	a.tell("init.recovery", "path", f.recovery, "typed", shellWord(f.recovery))
 	if f.backupOnly {
 		a.tell("init.backup_only")
 	}
@@ -95,14 +95,8 @@ func (a *app) init(ctx context.Context, f initFlags) error {
 // is not there, a recovery key beside the backups it opens, and a remote in a
 // folder that is used for something else.
 func checkBeginning(ctx context.Context, remote providers.Remote, list []sources.Account, recovery string) error {
-	for _, acc := range list {
-		view, err := acc.View(ctx)
-		if err != nil {
-			return err
-		}
-		if err := view.Close(); err != nil {
-			return err
-		}
+	if err := checkThere(ctx, list); err != nil {
+		return err
 	}
 	local := remote.Traits().LocalPath
 	if local == "" {
@@ -112,6 +106,20 @@ func checkBeginning(ctx context.Context, remote providers.Remote, list []sources
 		return hint.New("recovery_inside", fmt.Errorf("write recovery key %s: it would lie beside the backups", recovery), "path", recovery)
 	}
 	return checkUnused(local)
+}
+
+// checkThere refuses sources that can't be opened.
+func checkThere(ctx context.Context, list []sources.Account) error {
+	for _, acc := range list {
+		view, err := acc.View(ctx)
+		if err != nil {
+			return err
+		}
+		if err := view.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkUnused refuses a folder that holds files of somebody else. What a
@@ -153,7 +161,7 @@ func (a *app) initConfig(path string, f initFlags) (cfg *config.Config, fresh bo
 	if err != nil {
 		return nil, false, err
 	}
-	text, err := configText(remote, list)
+	text, err := configText("", remote, list)
 	if err != nil {
 		return nil, false, err
 	}
@@ -172,7 +180,7 @@ func (a *app) found(ctx context.Context, cfg *config.Config, remote providers.Re
 	if err != nil {
 		return "", err
 	}
-	state, err := repo.OpenState(dir, nil)
+	state, err := a.openState(dir)
 	if err != nil {
 		return "", err
 	}

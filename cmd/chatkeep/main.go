@@ -41,6 +41,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	cloud.IgnoreSignals() // before rclone can take them over
 	frugal()
+	findNames(os.Getenv, resolvConf)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a := newApp(args)

@@ -162,7 +162,8 @@ func (a *app) mistakes(list config.Errors) string {
 // be meant like this.
 var wrongUse = []hint.Code{"usage", "bad_category", config.CodeBad, config.CodeMissing, providers.HintBadRemote, "ambiguous_latest",
 	repo.CodeNoSnapshot, "no_such_path", "no_such_source", "demo_dir", "target_inside_source", "target_inside_remote",
-	"remote_inside_source", "recovery_inside", "remote_not_empty", "exists", signin.HintSignInUnsupported, signin.HintSignInOption}
+	"remote_inside_source", "recovery_inside", "sheet_place", "remote_not_empty", "exists",
+	"nothing_to_back_up", "nothing_to_pull", "pull_in_use", "words_typo", "words_unknown", "words_number", repo.CodeNoDevice, signin.HintSignInUnsupported, signin.HintSignInOption}
 
 func exitCode(code hint.Code, err error) int {
 	switch {

@@ -12,13 +12,16 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/chatkeep/chatkeep/crypto/cryptotest"
 	"github.com/chatkeep/chatkeep/internal/madeup"
+	"github.com/chatkeep/chatkeep/internal/needs"
 )
 
 // TestMain lets the stories, and tests that need a process to kill, run this
 // very program.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"chatkeep": main, "browser": browserMain, "elsewhere": elsewhereMain})
+	testscript.Main(m, map[string]func(){"chatkeep": main, "browser": browserMain, "elsewhere": elsewhereMain,
+		"age-plugin-softtag": cryptotest.PluginMain, "age-plugin-softpq": cryptotest.PluginMain})
 }
 
 // TestStories runs each story in testdata/script. A story has a home of its
@@ -34,9 +37,17 @@ func TestMain(m *testing.M) {
 //	database NAME N   makes a made-up database of N KiB, its folder if needed
 //	messages NAME N   lets N pages of it change, in its log
 //	messagesOf A B    two databases hold the same, in their logs or not
+//	on DEVICE         from here on it is this device's turn
+//	field KEY NAME    a text of the last JSON document goes into an environment variable
+//	answers NAME T…   a file with what a person types, an answer a line
+//	lacks DIR FILE    no file of a tree holds the recovery key that a file holds
 //	drive DOES…       revokes the sign-in, forgets or fills the account, …: see driveDoes
 //	dav USER PASS F…  starts a WebDAV server; ${DAV} is its address, in the files too
 //	cloud NAME…       starts a cloud; ${PROXY}, ${CA} and its clients go into files
+//	token NAME        makes a token's key: its file, and its recipient as $TOKEN
+//	rows PAGE NAME    the recovery key's rows on a sheet, as somebody types them
+//	untold ROWS WHERE…  the key of these rows is nowhere in files and folders
+//	seal IN OUT TO…   makes an age file, or an armored one for OUT.txt: see cryptotest.Seal
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -47,12 +58,15 @@ func TestStories(t *testing.T) {
 			env.Setenv("CHATKEEP_STATE", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("CHATKEEP_CACHE", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("CHATKEEP_CONFIG", filepath.Join(env.WorkDir, "chatkeep.yaml"))
+			env.Setenv("AGE", needs.Age(t))
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "flip": flip, "cut": cut, "drop": drop, "one": one, "same": same, "fifo": fifo,
 			"database": database, "messages": messages, "messagesOf": messagesOf,
+			"on": onDevice, "field": field, "answers": answers, "lacks": lacks,
 			"cloud": startCloud, "dav": startDAV, "sftp": startSFTP, "drive": driveDoes,
+			"token": makeToken, "seal": sealFile, "rows": typeRows, "untold": untold,
 		},
 	})
 }

@@ -56,20 +56,41 @@ func (a *app) status(ctx context.Context, maxAge time.Duration) error {
 	}
 	defer o.Close()
 	d := statusJSON{Device: o.Device().Name, Problems: []problemJSON{}}
-	if s == nil {
+	if s == nil && a.onlyReads(o) {
+		a.tell("status.only_reads")
+	} else if s == nil {
 		a.tell("status.never")
 		a.raise(exitFailed)
 	} else if err := a.tellStatus(ctx, o, s, &d); err != nil {
 		return err
 	}
+	if o.Device().Revoked {
+		a.shutOut(&d)
+	}
 	if maxAge > 0 && s != nil && time.Since(time.Unix(0, s.Time)) > maxAge {
 		a.raise(exitFailed)
 	}
 	a.statusOfRemote(o, &d)
+	a.remindOfTest(o.Repo, &d)
 	for _, x := range a.alarms(o.Alarms()) {
 		d.Problems = append(d.Problems, problemJSON{x.Code, x.Object, x.Text, x.Hint})
 	}
 	return a.document(d)
+}
+
+// shutOut says that nothing this device does is taken any more.
+func (a *app) shutOut(d *statusJSON) {
+	code, text, advice := a.explain(hint.New(repo.CodeRevoked, errors.New("look: this device was shut out of the repository")))
+	d.Problems = append(d.Problems, problemJSON{Code: string(code), Text: text, Hint: advice})
+	a.raise(exitFailed)
+	a.detail("status.trouble", "text", text)
+	a.detail("prefix.hint", "text", advice)
+}
+
+// onlyReads reports whether this device is not meant to back anything up.
+func (a *app) onlyReads(o *opened) bool {
+	cfg, err := a.loadConfig()
+	return o.Device().Role == format.ReadOnly || err == nil && len(cfg.Sources) == 0
 }
 
 // openOwn opens the repository as this device, with its newest snapshot, nil if

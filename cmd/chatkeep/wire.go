@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chatkeep/chatkeep/config"
-	"github.com/chatkeep/chatkeep/crypto"
-	"github.com/chatkeep/chatkeep/internal/durable"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo"
@@ -25,6 +21,7 @@ import (
 type place struct {
 	remote   string // --remote
 	identity string // --identity
+	unlock   keyUnlock
 	patience providers.RetryOptions
 }
 
@@ -32,6 +29,7 @@ type place struct {
 func (p *place) flags(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&p.remote, "remote", "", a.say("flag.remote"))
 	c.Flags().StringVar(&p.identity, "identity", "", a.say("flag.identity"))
+	p.unlock.flags(a, c)
 }
 
 // opened is an open repository with what must be closed after it.
@@ -81,7 +79,7 @@ func (a *app) open(ctx context.Context, p place) (*opened, error) {
 
 func (a *app) openOn(ctx context.Context, remote providers.Remote, p place) (*opened, error) {
 	if p.identity != "" {
-		key, err := readIdentity(p.identity)
+		key, err := a.readIdentity(ctx, p.identity, p.unlock)
 		if err != nil {
 			return nil, err
 		}
@@ -104,10 +102,10 @@ func (a *app) openDevice(ctx context.Context, remote providers.Remote) (*opened,
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(dir); err != nil {
+	if _, err := os.Stat(dir); err != nil && a.keyCredential() == "" {
 		return nil, hint.New("not_member", fmt.Errorf("open repository %s: this device has no keys", remote))
 	}
-	state, err := repo.OpenState(dir, nil)
+	state, err := a.openState(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -116,34 +114,6 @@ func (a *app) openDevice(ctx context.Context, remote providers.Remote) (*opened,
 		return nil, errors.Join(err, state.Close())
 	}
 	return &opened{r, state}, nil
-}
-
-// readIdentity reads a recovery key from a file only its owner can read, or
-// from stdin for "-".
-func readIdentity(path string) (*crypto.Identity, error) {
-	var b []byte
-	var err error
-	if info, serr := os.Stat(path); serr == nil && info.IsDir() {
-		return nil, hint.New("bad_key", fmt.Errorf("read key %s: it is a folder", path), "path", path)
-	}
-	if path == "-" {
-		b, err = io.ReadAll(io.LimitReader(os.Stdin, 64<<10))
-	} else {
-		b, err = durable.ReadSecret(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read key: %w", err)
-	}
-	for line := range bytes.Lines(bytes.TrimPrefix(b, []byte("\ufeff"))) {
-		if text := strings.ToUpper(strings.TrimSpace(string(line))); text != "" && !strings.HasPrefix(text, "#") {
-			id, err := crypto.ParseIdentity(text)
-			if err != nil {
-				return nil, hint.New("bad_key", fmt.Errorf("read key %s: %w", path, err), "path", path)
-			}
-			return id, nil
-		}
-	}
-	return nil, hint.New("bad_key", fmt.Errorf("read key %s: it is empty", path), "path", path)
 }
 
 // accounts turns the configured sources into what Take wants. A source whose

@@ -125,6 +125,9 @@ func (c *onCloud) ours() (program, error) {
 		name: "chatkeep", version: version(c.ctx, binary), merges: true,
 		setup:  []command{login(ourPlace, env), login(otherPlace, bare), do("init", "--recovery", key, "--json")},
 		backup: func(int) command { return do("backup", "--json") },
+		pull: func(to string) command {
+			return command{args: []string{binary, "pull", "--remote", remote, "--identity", key, "--to", to, "--mirror", "--json"}, env: bare}
+		},
 		one: func(file, to string) command {
 			return command{args: []string{binary, "restore", "latest", "--remote", remote, "--identity", key, "--to", to, "--include", c.accountName() + "/" + file, "--json"}, env: bare}
 		},
@@ -142,6 +145,7 @@ func (c *onCloud) restic(restic, rclone string) program {
 		name: "restic", version: version(c.ctx, restic) + ", with " + version(c.ctx, rclone),
 		setup:  []command{do(home("cache"), "init", "--repository-version", "2")},
 		backup: func(int) command { return do(home("cache"), "backup", "--compression", "auto", c.chatsDir()) },
+		pull:   func(to string) command { return do(home("pullcache"), "restore", "latest", "--target", to) },
 		one: func(file, to string) command {
 			return do(home("nocache"), "restore", "latest", "--target", to, "--include", c.inChats(path.Join(c.account(), file)))
 		},

@@ -38,7 +38,7 @@ var services = []service{
 func (s *service) row(what string) string { return s.kind + ": " + what }
 
 func (s *service) rows() []string {
-	return []string{s.row(rowFirst), s.row(rowSame), s.row(rowMany), s.row(rowOne)}
+	return []string{s.row(rowFirst), s.row(rowPullAll), s.row(rowSame), s.row(rowPullSame), s.row(rowMany), s.row(rowPullMany), s.row(rowOne)}
 }
 
 // compareClouds measures chatkeep and restic on each service, and prints their
@@ -127,9 +127,12 @@ func (c *onCloud) steps() error {
 	}
 	for _, step := range []func() error{
 		func() error { return c.backup(c.row(rowFirst)) },
+		func() error { return c.pulls(c.asked, c.row(rowPullAll)) },
 		func() error { return c.backup(c.row(rowSame)) },
+		func() error { return c.pulls(c.asked, c.row(rowPullSame)) },
 		func() error { return c.change(stepTalk) },
 		func() error { return c.backup(c.row(rowMany)) },
+		func() error { return c.pulls(c.asked, c.row(rowPullMany)) },
 		c.restoreOne,
 	} {
 		if err := step(); err != nil {

@@ -32,6 +32,7 @@
 //	measure.go        what one child process cost, what one folder holds
 //	programs.go       chatkeep and its peers: how each does a step
 //	rounds.go         the steps, in order
+//	pulls.go          a folder that is kept at the latest state
 //	table.go          medians and ratios, as a table
 //	targets.go        docs/DESIGN.md, part 10, reached or not
 //	profile.go        the steps of chatkeep alone, in-process
@@ -164,6 +165,8 @@ func (o *options) doStep(ctx context.Context) error {
 		return o.changeDatabase()
 	case stepSameAgain:
 		return o.compareRestored(o.path("restored", "chatkeep"))
+	case stepSamePulled:
+		return o.compareRestored(o.ourPulled())
 	}
 	return o.profileStep(ctx)
 }

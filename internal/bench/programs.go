@@ -22,6 +22,7 @@ type program struct {
 	setup   []command
 	backup  func(n int) command // the n-th of a repository, from 1
 	restore func(to string) command
+	pull    func(to string) command       // nil if there is no way to do it
 	one     func(file, to string) command // of the account
 	verify  command
 }
@@ -103,12 +104,15 @@ func (o *options) ours(ctx context.Context) (program, error) {
 		setup:   []command{do("init", "--recovery", key, "--json")},
 		backup:  func(int) command { return do("backup", "--json") },
 		restore: func(to string) command { return restore(to) },
-		one:     func(file, to string) command { return restore(to, "--include", o.accountName()+"/"+file) },
-		verify:  do("verify", "--json"),
+		pull: func(to string) command {
+			return command{args: []string{binary, "pull", "--remote", "local:" + repo, "--identity", key, "--to", to, "--mirror", "--json"}, env: bare, read: downloaded}
+		},
+		one:    func(file, to string) command { return restore(to, "--include", o.accountName()+"/"+file) },
+		verify: do("verify", "--json"),
 	}, nil
 }
 
-// downloaded is what a restore of chatkeep says it read.
+// downloaded is what a restore or a pull of chatkeep says it read.
 func downloaded(stdout []byte) (int64, error) {
 	var d struct{ Downloaded int64 }
 	if err := json.Unmarshal(stdout, &d); err != nil {
@@ -130,6 +134,7 @@ func (o *options) restic(binary string) program {
 		setup:   []command{do("init", "--repository-version", "2")},
 		backup:  func(int) command { return do("backup", "--compression", "auto", chats) },
 		restore: func(to string) command { return do("restore", "latest", "--target", to) },
+		pull:    func(to string) command { return do("restore", "latest", "--target", to) },
 		one: func(file, to string) command {
 			return do("--no-cache", "restore", "latest", "--target", to, "--include", o.inChats(path.Join(o.account(), file)))
 		},

@@ -48,18 +48,18 @@ func (o *options) checkSpace() error {
 // need is about how many bytes a run takes on the disk: the chats, the
 // repositories, and what is restored as these go.
 func (o *options) need() uint64 {
-	trees := uint64(5)
+	trees := uint64(9)
 	switch {
 	case o.databases && o.keep:
 		return 45*uint64(o.databaseSize) + 500e6
 	case o.databases:
 		return 13*uint64(o.databaseSize) + 500e6
 	case o.cloud && !o.keep:
-		trees = 2 // what clouds hold is in memory
+		trees = 6 // what clouds hold is in memory
 	case o.profile != "":
 		trees = 3
 	case o.keep:
-		trees = 8
+		trees = 12
 	}
 	chats := uint64(max(o.chats.Bytes, 100e6))
 	return trees*chats + chats/10 + 500e6

@@ -25,7 +25,7 @@ const (
 	rowWalk    = "walk the tree"
 )
 
-var rows = []string{rowFirst, rowSame, rowDay, rowHour, rowVerify, rowOne, rowRestore, rowWalk}
+var rows = []string{rowFirst, rowPullAll, rowSame, rowPullSame, rowDay, rowPullDay, rowHour, rowVerify, rowOne, rowRestore, rowWalk}
 
 // Programs that are no backup: what a step costs at least.
 const (
@@ -98,7 +98,7 @@ const pause = 90 * time.Second
 
 // clear removes what a round left, but the built binary.
 func (o *options) clear(ctx context.Context) error {
-	for _, dir := range []string{"chats", "chatkeep", "restic", "borg", "restored"} {
+	for _, dir := range []string{"chats", "chatkeep", "restic", "borg", "restored", "pulled"} {
 		if err := removeAll(o.path(dir)); err != nil {
 			return err
 		}
@@ -147,6 +147,7 @@ type round struct {
 	log     io.Writer
 	list    []program
 	backups int
+	anew    int // restores in place of pulls
 }
 
 func (r *round) steps() error {
@@ -158,9 +159,12 @@ func (r *round) steps() error {
 	}
 	for _, step := range []func() error{
 		func() error { return r.backup(rowFirst) },
+		func() error { return r.pulls(r.measure, rowPullAll) },
 		func() error { return r.backup(rowSame) },
+		func() error { return r.pulls(r.measure, rowPullSame) },
 		func() error { return r.change(stepDay) },
 		func() error { return r.backup(rowDay) },
+		func() error { return r.pulls(r.measure, rowPullDay) },
 		func() error { return r.change(stepHour) },
 		func() error { return r.backup(rowHour) },
 		r.verify, r.restoreOne, r.walk,

@@ -30,14 +30,14 @@ var house = []struct {
 	{"3", []string{"repo"}},
 	{"2½", []string{"providers/cloud/signin"}},
 	{"2", []string{
-		"providers/cloud", "providers/memory", "providers/providertest",
+		"providers/cloud", "providers/memory", "providers/providertest", "crypto/cryptotest",
 		"sources/profile", "sources/folder", "sources/sourcetest",
 		"repo/chunker", "repo/index", "repo/trust", "repo/image",
 		"internal/madeup", "internal/fakecloud", "internal/fakecloud/suite",
 	}},
 	{"1½", []string{"sources/tree"}},
 	{"1", []string{"config", "crypto", "providers", "sources", "sources/livedb", "repo/format"}},
-	{"0", []string{"internal/durable", "providers/cloud/quiet", "internal/i18n", "internal/needs", "internal/floors"}},
+	{"0", []string{"internal/durable", "providers/cloud/quiet", "internal/i18n", "internal/words", "internal/needs", "internal/floors"}},
 	{"ground", []string{"internal/hint"}},
 }
 
@@ -58,7 +58,7 @@ var doors = []struct{ prefix, door string }{
 	{"github.com/rclone/rclone", "providers/cloud/..."},
 	{"google.golang.org/api", "providers/cloud/..."},
 	{"github.com/robfig/cron", "daemon"},
-	{"filippo.io/age", "crypto"},
+	{"filippo.io/age", "crypto/..."},
 	{"github.com/godbus/dbus", "daemon"},
 	{"github.com/coreos/go-systemd/v22/dbus", "daemon"},
 }
