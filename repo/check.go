@@ -218,6 +218,9 @@ func (c *checker) records(ctx context.Context) error {
 			_, err = c.repo.statement(ctx, n)
 			c.used[n] = err == nil
 		}
+		if err = c.repo.beyond(err); passedOver(err) {
+			continue
+		}
 		if err != nil {
 			if _, ok := alarmFor("", err); !ok {
 				return fmt.Errorf("read %s: %w", n, err)

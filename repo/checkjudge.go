@@ -15,7 +15,11 @@ import (
 )
 
 // strangers notes objects of a device that is not in the roster, one each.
+// Whoever was shut out doesn't know who came since.
 func (c *checker) strangers() {
+	if c.repo.shutOut(c.repo.roster) != "" {
+		return
+	}
 	told := map[format.DeviceID]bool{{}: true} // zero: objects of no device
 	for _, n := range slices.SortedFunc(maps.Keys(c.listed), func(a, b format.Name) int { return cmp.Compare(a.String(), b.String()) }) {
 		if !told[n.Device] && c.repo.roster.Device(n.Device) == nil {

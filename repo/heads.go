@@ -11,7 +11,6 @@ import (
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
-	"github.com/chatkeep/chatkeep/repo/trust"
 )
 
 // Snapshot is a snapshot whose signature was proven.
@@ -101,7 +100,7 @@ func (r *Repo) Snapshot(ctx context.Context, name format.Name) (*Snapshot, error
 	}
 	s, err := r.ring.OpenSnapshot(sealed, name, r.roster)
 	if err != nil {
-		return nil, err
+		return nil, r.beyond(err)
 	}
 	return &Snapshot{Snapshot: *s, Name: name}, nil
 }
@@ -127,7 +126,7 @@ func (r *Repo) provenOf(ctx context.Context, d format.DeviceID) ([]*Snapshot, er
 	var list []*Snapshot
 	for _, name := range r.snapshots[d] {
 		s, err := r.Snapshot(ctx, name)
-		if errors.Is(err, trust.ErrShutOut) {
+		if passedOver(err) {
 			continue // it counts for nothing
 		}
 		if a, ok := alarmFor(name.String(), err); ok {
@@ -230,7 +229,7 @@ func (r *Repo) Head(ctx context.Context, d format.DeviceID) (*Snapshot, error) {
 	})
 	for i, name := range slices.Backward(list) {
 		s, err := r.Snapshot(ctx, name)
-		if errors.Is(err, trust.ErrShutOut) {
+		if passedOver(err) {
 			continue // it counts for nothing
 		}
 		if a, ok := alarmFor(name.String(), err); ok {

@@ -153,16 +153,20 @@ func (r *Repo) readRosters(ctx context.Context, known *trust.Roster) (*rosterVie
 	}
 	// Who wrote a key file stands in rosters that only open with it. So all are
 	// tried, and then those count that the rosters vouch for.
-	all := r.ring.Copy()
-	for _, f := range files {
+	held, all := r.ring, r.ring.Copy()
+	if len(held.Epochs) == 0 {
+		held = nil // a new device
+	}
+	for name, f := range files {
+		if err := f.Shares(held); err != nil { // a stranger's keys are not even tried
+			r.alarm(Alarm{Code: CodeForged, Object: name.String(), Err: err})
+			delete(files, name)
+			continue
+		}
 		all.Add(f.Claims())
 	}
 	if v, err = r.view(all, known); err != nil {
 		return nil, err
-	}
-	held := r.ring
-	if len(held.Epochs) == 0 {
-		held = nil // a new device
 	}
 	sure, grew := r.ring.Copy(), false
 	for name, f := range files {
@@ -291,6 +295,9 @@ func (r *Repo) acceptRoster(v *rosterView, known *trust.Roster) error {
 		r.alarm(a)
 	}
 	r.closedRosters(v)
+	if tip != nil && len(v.closed) == 0 && r.wantsKeys(v) {
+		r.alarm(Alarm{Code: CodeKeysMissing, Object: "keys", Err: errNoKeys})
+	}
 	if tip == nil {
 		return hint.New(r.noRoster(), integrityError{trust.ErrNoRoster}, "object", "roster")
 	}
@@ -301,16 +308,24 @@ func (r *Repo) acceptRoster(v *rosterView, known *trust.Roster) error {
 	return r.adopt(known)
 }
 
+// errNoKeys: the holder belongs, and some of the keys to read with were not given
+// to it, or are withheld.
+var errNoKeys = errors.New("no key file has all the keys that the list of devices speaks of")
+
 // closedRosters raises the alarm for rosters that nobody gave this holder the
-// keys for. To a device that was shut out that is no news.
+// keys for. To one that was shut out it says that.
 func (r *Repo) closedRosters(v *rosterView) {
-	if tip := v.verdict.Tip; tip != nil && r.ring.Device != nil {
-		if d := tip.Device(r.ring.Device.ID); d != nil && d.Revoked {
-			return
-		}
-	}
 	for _, name := range v.closed {
-		r.alarm(Alarm{Code: CodeKeysMissing, Object: name.String(), Err: crypto.ErrNoMatch})
+		a := Alarm{Code: CodeKeysMissing, Object: name.String(), Err: crypto.ErrNoMatch}
+		if tip := v.verdict.Tip; tip != nil {
+			switch r.shutOut(tip) {
+			case CodeRevoked:
+				return // the roster itself tells
+			case CodeReplaced:
+				a = Alarm{Code: CodeReplaced, Err: errBeyond}
+			}
+		}
+		r.alarm(a)
 	}
 }
 

@@ -27,6 +27,9 @@ func (r *Repo) Statements(ctx context.Context) ([]Statement, error) {
 	var list []Statement
 	for _, name := range names {
 		s, err := r.statement(ctx, name)
+		if err = r.beyond(err); passedOver(err) {
+			continue
+		}
 		if a, ok := alarmFor(name.String(), err); ok {
 			r.alarm(a)
 			continue
