@@ -32,6 +32,9 @@ type amendment struct {
 
 // amend reads the newest roster and begins a change.
 func (r *Repo) amend(ctx context.Context) (*amendment, error) {
+	if r.unfinished != nil {
+		return nil, r.unfinished
+	}
 	if err := r.refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -256,8 +259,8 @@ func (r *Repo) resumeAmending(ctx context.Context) error {
 	}
 	var objects []trust.Object
 	var made []*trust.Roster
-	whole := true
-	for name := range strings.SplitSeq(string(b), "\n") {
+	whole, names := true, strings.Split(string(b), "\n")
+	for _, name := range names {
 		i := slices.IndexFunc(kept, func(o trust.Object) bool { return o.Name.String() == name })
 		if i < 0 {
 			whole = false
@@ -281,7 +284,7 @@ func (r *Repo) resumeAmending(ctx context.Context) error {
 		return err
 	}
 	_, err = r.signer()
-	if !begun || len(objects) < 2 || err != nil || len(r.rosters.sides) > 1 {
+	if !begun || len(names) < 2 || err != nil || len(r.rosters.sides) > 1 {
 		return r.endAmending() // whoever merges begins an epoch; nor may this device any more
 	}
 	return r.Rotate(ctx) // which ends this one too, and not before

@@ -3,6 +3,7 @@ package repo
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"testing"
 
@@ -48,6 +49,7 @@ func TestKeysOfADeviceShutOutHalfway(t *testing.T) {
 		t.Errorf("%d snapshots of a", len(list))
 	}
 	h.must(bare.Revoke(background, h.id("b")))
+	h.quiet("a") // begins an epoch in place of the one it left
 	h.sound("a")
 }
 
@@ -98,6 +100,30 @@ func TestChangeCutOffBeforeAFork(t *testing.T) {
 	}
 }
 
+// The new epoch of a revocation that was cut off is made in the end, however
+// often that is cut off too.
+func TestChangeCutOffTwice(t *testing.T) {
+	h := newHouse(t)
+	h.join("b", format.Full)
+	h.join("c", format.ReadOnly)
+	a := h.open("a")
+	h.remote.Inject(memory.Fault{Method: memory.Put, Call: 2, Err: providers.ErrTemporary})
+	if err := a.Revoke(background, h.id("c")); err == nil {
+		t.Fatal("it was not cut off")
+	}
+	h.remote.Heal()
+	h.must(h.open("b").Rename(background, h.id("b"), "bee"))
+	h.remote.Inject(memory.Fault{Method: memory.List, Name: "roster/", Call: 2, Err: providers.ErrTemporary})
+	if r, err := Open(background, h.remote, Options{State: h.states["a"]}); err == nil && r.unfinished == nil {
+		t.Fatal("the rest was not cut off")
+	}
+	h.remote.Heal()
+	if r := h.quiet("a"); r.roster.Epoch != 2 || h.reads("c", "a") {
+		t.Errorf("epoch %d: c reads on", r.roster.Epoch)
+	}
+	h.sound("a", "b")
+}
+
 // Snapshots that a device sealed when it was shut out already count for nothing,
 // so nobody misses them either.
 func TestNobodyMissesWhatDoesNotCount(t *testing.T) {
@@ -109,18 +135,25 @@ func TestNobodyMissesWhatDoesNotCount(t *testing.T) {
 	aside := h.copy(t)
 	_, err = h.publishes("b")
 	h.must(err)
-	_, err = h.quiet("a").Head(background, h.id("b")) // a has seen 2
+	head, err := h.quiet("a").Head(background, h.id("b")) // a has seen 2
 	h.must(err)
+	pulled := head.Known() // and a folder is at that state
 	before := h.remote.Names()
 	h.must(aside.open("c").Revoke(background, h.id("b"))) // c only 1
 	h.whole(aside)
-	h.quiet("a")
+	since := func() {
+		r := h.quiet("a")
+		if s, err := r.HeadSince(background, h.id("b"), pulled); s != nil || err != nil || len(r.Alarms()) > 0 {
+			t.Errorf("%v, %v, %v", s, err, r.Alarms())
+		}
+	}
+	since()
 	for _, n := range before {
 		if !slices.Contains(aside.remote.Names(), n) {
 			h.remote.Drop(n) // and b takes back what doesn't count
 		}
 	}
-	h.quiet("a")
+	since()
 	_, err = h.publishes("a")
 	h.must(err)
 	h.sound("a", "c")
@@ -223,6 +256,7 @@ func TestFriendOfAThief(t *testing.T) {
 		}
 		h.must(h.bare().Merge(background, who...))
 		h.sound("a")
+		h.open("x")
 		if d := h.quiet("a").roster.Device(h.id("x")); d == nil || d.Revoked == keep {
 			t.Errorf("keep %v: %+v", keep, d)
 		}
@@ -321,5 +355,166 @@ func TestRosterBombs(t *testing.T) {
 		if !hasAlarm(r, CodeDamaged) || len(r.Alarms()) != 1 {
 			t.Errorf("%s, %d bytes: %v", name, len(sealed), r.Alarms())
 		}
+	}
+}
+
+// A device gives everybody the keys of a new epoch but the recovery key, which
+// gets none to read with: whoever opens with that is told.
+func TestRecoveryKeyCheated(t *testing.T) {
+	h := newHouse(t)
+	h.join("b", format.Full)
+	b := h.open("b")
+	recovery := h.names(format.KindKeys)
+	h.must(b.Rotate(background))
+	for _, n := range h.names(format.KindKeys) {
+		if n.Holder == format.RecoveryHolder && !slices.Contains(recovery, n) {
+			h.remote.Drop(object(n))
+		}
+	}
+	to, err := crypto.ParseRecipient(b.roster.Recovery)
+	h.must(err)
+	o, err := b.ring.SealKeyFile(format.RecoveryHolder, to, false, b.roster.Digest, 1, b.ring.Device.Signer())
+	h.must(err)
+	h.remote.SetBytes(object(o.Name), o.Sealed)
+	bare := h.bare()
+	if !hasAlarm(bare, CodeKeysMissing) || bare.roster.Epoch != 2 {
+		t.Errorf("epoch %d, %v", bare.roster.Epoch, bare.Alarms())
+	}
+	h.must(h.open("a").Revoke(background, h.id("b"))) // which gives it all there are
+	h.sound("a")
+}
+
+// Two admit the same device at the same moment, under two names, and merge.
+func TestAdmittedTwiceAtOnce(t *testing.T) {
+	h := newHouse(t)
+	h.join("b", format.Full)
+	j := h.asks("x", format.BackupOnly)
+	aside := h.copy(t)
+	for _, c := range []struct {
+		house    *house
+		by, name string
+	}{{h, "a", "x"}, {aside, "b", "y"}} {
+		r := c.house.open(c.by)
+		q, err := r.RequestWith(background, j.Fingerprint())
+		h.must(err)
+		h.must(r.Admit(background, q, c.name, format.BackupOnly))
+		h.must(r.Rotate(background))
+	}
+	h.whole(aside)
+	h.must(h.open("a").Merge(background))
+	h.quiet("x")
+	_, err := h.publishes("x")
+	h.must(err)
+	h.sound("a", "b", "x")
+}
+
+// A device gives up its own reading: it is the last thing it signs, and it
+// counts.
+func TestConvertsItself(t *testing.T) {
+	h := newHouse(t)
+	h.join("b", format.Full)
+	h.must(h.open("a").Convert(background, h.id("a"), format.BackupOnly))
+	a := h.quiet("a")
+	if a.CanRead() || h.reads("a", "b") || a.roster.Epoch != 2 {
+		t.Errorf("epoch %d, reads %v", a.roster.Epoch, a.CanRead())
+	}
+	_, err := h.publishes("a")
+	h.must(err)
+	h.sound("a", "b")
+}
+
+// Who was shut out on one side can't merge: the others would not believe it, and
+// it would be alone with its list.
+func TestMergeByWhoWasShutOut(t *testing.T) {
+	h := newHouse(t)
+	h.join("b", format.Full)
+	aside := h.copy(t)
+	h.must(h.open("a").Revoke(background, h.id("b")))
+	h.must(aside.open("b").Revoke(background, h.id("a")))
+	h.whole(aside)
+	objects := h.remote.Names()
+	for _, name := range []string{"a", "b"} {
+		h.want(h.open(name).Merge(background), CodeRosterForked)
+	}
+	if !slices.Equal(objects, h.remote.Names()) {
+		t.Error("something was put")
+	}
+	h.must(h.bare().Merge(background, h.id("a")))
+	h.sound("a")
+}
+
+// A list made with the recovery key where the revocation was hidden wins over it,
+// as all that key signs does. Whoever knew the revocation is told.
+func TestRevocationLostToTheRecoveryKey(t *testing.T) {
+	h := newHouse(t)
+	h.join("b", format.Full)
+	old := h.copy(t)
+	h.must(h.open("a").Revoke(background, h.id("b")))
+	h.must(old.bare().Rename(background, h.id("a"), "desk"))
+	h.whole(old)
+	if r := h.open("a"); !hasAlarm(r, CodeRosterForked) {
+		t.Errorf("b belongs again, and nobody is told: %v", r.Alarms())
+	}
+	h.must(h.bare().Revoke(background, h.id("b")))
+	h.sound("a")
+}
+
+// A stolen full device can ask for a program that doesn't exist. That locks the
+// other devices out until the recovery key, which it can't lock out, shuts it
+// out.
+func TestStolenDeviceAsksForANewerProgram(t *testing.T) {
+	h := newHouse(t)
+	b := h.join("b", format.Full)
+	a := &amendment{repo: b, ring: b.ring.Copy(), tip: b.roster, who: b.ring.Device.Signer(), time: 1}
+	next := b.roster.Roster
+	next.Version, next.Parents, next.MinReader = next.Version+1, []format.Digest{b.roster.Digest}, 99
+	o, err := a.ring.SealRoster(&next, a.who)
+	h.must(err)
+	h.remote.SetBytes(object(o.Name), o.Sealed)
+	_, err = Open(background, h.remote, Options{State: h.states["a"]})
+	h.want(err, CodeNewer)
+	bare := h.bare()
+	if !hasAlarm(bare, CodeNewer) {
+		t.Errorf("no alarm: %v", bare.Alarms())
+	}
+	h.must(bare.Revoke(background, h.id("b")))
+	_, err = h.publishes("a")
+	h.must(err)
+	if r := h.bare(); len(r.Alarms()) > 0 {
+		t.Errorf("alarms for ever: %v", r.Alarms())
+	}
+	h.sound("a")
+}
+
+// Where the rest of a change can't be put, reading goes on and writing waits.
+func TestUnfinishedChangeAllowsReading(t *testing.T) {
+	h := newHouse(t)
+	h.join("b", format.Full)
+	_, err := h.publishes("a")
+	h.must(err)
+	a := h.open("a")
+	h.remote.Inject(memory.Fault{Method: memory.Put, Call: 3, Times: 1000, Err: providers.ErrQuota})
+	if err := a.Revoke(background, h.id("b")); err == nil {
+		t.Fatal("the fault did not happen")
+	}
+	r := h.open("a")
+	head, err := r.Head(background, h.id("a"))
+	h.must(err)
+	if head == nil {
+		t.Error("nothing can be read")
+	}
+	_, err = h.publishes("a")
+	if !errors.Is(err, providers.ErrQuota) {
+		t.Errorf("publishing: %v", err)
+	}
+	if err := r.Rotate(background); !errors.Is(err, providers.ErrQuota) {
+		t.Errorf("rotating: %v", err)
+	}
+	h.remote.Heal()
+	_, err = h.publishes("a")
+	h.must(err)
+	h.sound("a")
+	if h.reads("b", "a") {
+		t.Error("the change was not ended")
 	}
 }

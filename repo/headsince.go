@@ -28,14 +28,18 @@ func (k *KnownHead) name() format.Name {
 
 // HeadSince is Head for somebody who remembers a head. It returns nil, after an
 // alarm, if the remote now shows an older history than that, or another one.
-// A known head with the number 0 is none. In the honest case it costs no
-// request more than Head.
+// A known head with the number 0 is none. One that was sealed when its device was
+// shut out already counts for nothing: it gives nil too, but nobody misses it. In
+// the honest case all this costs no request more than Head.
 func (r *Repo) HeadSince(ctx context.Context, d format.DeviceID, known KnownHead) (*Snapshot, error) {
 	head, err := r.Head(ctx, d)
 	if err != nil || known.Seq == 0 {
 		return head, err
 	}
 	if head == nil || head.Seq < known.Seq {
+		if x := r.roster.Device(d); x != nil && x.Revoked && !r.counts(known.Head) {
+			return nil, nil
+		}
 		return r.stillThere(ctx, head, known)
 	}
 	other, err := r.otherThan(ctx, head, known)

@@ -150,11 +150,15 @@ func (r *Repo) Convert(ctx context.Context, id format.DeviceID, role format.Role
 		after.Role = role
 		err = a.keys(&after)
 	}
-	if err == nil {
-		err = a.roster(convert)
-	}
-	if err == nil && reads && role == format.BackupOnly {
-		err = a.renew(nil)
+	if own := r.ring.Device; reads && role == format.BackupOnly && r.root == nil && own.ID == id {
+		err = a.renew(convert) // the first of two rosters would be the last that it may sign
+	} else {
+		if err == nil {
+			err = a.roster(convert)
+		}
+		if err == nil && reads && role == format.BackupOnly {
+			err = a.renew(nil)
+		}
 	}
 	if err != nil {
 		return err
@@ -267,6 +271,11 @@ func (r *Repo) Merge(ctx context.Context, keep ...format.DeviceID) error {
 	a, err := r.amendment()
 	if err != nil {
 		return err
+	}
+	for _, side := range sides {
+		if d := side.Device(a.who.ID); r.root == nil && (d == nil || d.Revoked || d.Role != format.Full) {
+			return hint.New(CodeRosterForked, integrityError{fmt.Errorf("merge the lists of devices: one of them shuts this device out: %w", trust.ErrFork)})
+		}
 	}
 	merged := sides[0].Roster
 	merged.Devices, merged.Epochs = slices.Clone(merged.Devices), slices.Clone(merged.Epochs)

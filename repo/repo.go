@@ -33,6 +33,8 @@ type Repo struct {
 	snapshots map[format.DeviceID][]format.Name // as listed, ascending
 	secrets   map[format.DeviceID]crypto.Secret
 	unseen    format.Head // see noteUnseen
+
+	unfinished error // why a change of the list of devices is not ended; then this process only reads
 }
 
 // Options say how a repository is opened.
@@ -67,8 +69,8 @@ func Open(ctx context.Context, remote providers.Remote, o Options) (*Repo, error
 	if err := r.loadRoster(ctx, rosters); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", remote, err)
 	}
-	if err := r.resumeAmending(ctx); err != nil {
-		return nil, fmt.Errorf("open repository %s: %w", remote, err)
+	if r.unfinished = r.resumeAmending(ctx); ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	return r, r.loadHeads(ctx)
 }

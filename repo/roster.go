@@ -281,11 +281,8 @@ func (r *Repo) rememberedRoster() *trust.Roster {
 
 func (r *Repo) acceptRoster(v *rosterView, known *trust.Roster) error {
 	tip := v.verdict.Tip
-	for _, n := range v.newer {
-		if r.ring.Vouches(n, tip, v.verdict.Sides...) {
-			return hint.New(CodeNewer, fmt.Errorf("read the list of devices: %w", format.ErrNewer))
-		}
-		v.verdict.Bad[n.Digest] = crypto.ErrForged
+	if err := r.newerRosters(v); err != nil {
+		return err
 	}
 	for digest, reason := range v.verdict.Bad {
 		a, ok := alarmFor(rosterObject(digest), reason)
@@ -304,6 +301,10 @@ func (r *Repo) acceptRoster(v *rosterView, known *trust.Roster) error {
 	if v.verdict.Forked() {
 		r.alarm(Alarm{Code: CodeRosterForked, Object: "roster", Err: trust.ErrFork})
 	}
+	for _, id := range v.verdict.Back {
+		r.alarm(Alarm{Code: CodeRosterForked, Object: "roster", Device: tip.Device(id).Name,
+			Err: fmt.Errorf("device %s, which was shut out, belongs again by a list that the recovery key made without knowing that", tip.Device(id).Name)})
+	}
 	r.roster, r.rosters.believed, r.rosters.sides, r.rosters.guests = tip, v.verdict.Believed, v.verdict.Sides, v.verdict.Guests
 	return r.adopt(known)
 }
@@ -311,6 +312,26 @@ func (r *Repo) acceptRoster(v *rosterView, known *trust.Roster) error {
 // errNoKeys: the holder belongs, and some of the keys to read with were not given
 // to it, or are withheld.
 var errNoKeys = errors.New("no key file has all the keys that the list of devices speaks of")
+
+// newerRosters refuses to go on where a roster that counts asks for a newer
+// program. To the recovery key only the root's word is that: a stolen device
+// must not lock out the one key that can shut it out.
+func (r *Repo) newerRosters(v *rosterView) error {
+	tip := v.verdict.Tip
+	for _, n := range v.newer {
+		switch {
+		case !r.ring.Vouches(n, tip, v.verdict.Sides...):
+			if !r.ring.Bygone(n, tip) {
+				v.verdict.Bad[n.Digest] = crypto.ErrForged
+			}
+		case r.root == nil || n.ByRoot():
+			return hint.New(CodeNewer, fmt.Errorf("read the list of devices: %w", format.ErrNewer))
+		default:
+			r.alarm(Alarm{Code: CodeNewer, Object: rosterName(n).String(), Err: format.ErrNewer})
+		}
+	}
+	return nil
+}
 
 // closedRosters raises the alarm for rosters that nobody gave this holder the
 // keys for. To one that was shut out it says that.

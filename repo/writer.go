@@ -135,7 +135,7 @@ func (r *Repo) mayWrite() error {
 	case d.Role == format.ReadOnly:
 		return hint.New("read_only", errors.New("write: this device only reads"))
 	}
-	return nil
+	return r.unfinished
 }
 
 // openLocal opens spool, index and journal.

@@ -1,9 +1,12 @@
 package snapshot
 
 import (
+	"io/fs"
 	"os"
 	"path"
 	"slices"
+	"strings"
+	"syscall"
 )
 
 // folders keeps the folders open that a restore writes to, so that a file is
@@ -31,7 +34,7 @@ func (f *folders) of(p string) (*os.Root, string, error) {
 		f.open = append(slices.Delete(f.open, at, at+1), found)
 		return found.root, name, nil
 	}
-	root, err := f.top.OpenRoot(path.Clean(dir))
+	root, err := f.walk(path.Clean(dir))
 	if err != nil {
 		return nil, "", err
 	}
@@ -41,6 +44,35 @@ func (f *folders) of(p string) (*os.Root, string, error) {
 	}
 	f.open = append(f.open, openFolder{dir, root})
 	return root, name, nil
+}
+
+// walk opens a folder step by step. A symlink on the way is not followed, even
+// where it stays inside: what lies behind it has another name.
+func (f *folders) walk(dir string) (*os.Root, error) {
+	at, err := f.top.OpenRoot(".")
+	if err != nil || dir == "." {
+		return at, err
+	}
+	for part := range strings.SplitSeq(dir, "/") {
+		next, err := openPlainFolder(at, part)
+		_ = at.Close() // nothing is written through it
+		if err != nil {
+			return nil, err
+		}
+		at = next
+	}
+	return at, nil
+}
+
+func openPlainFolder(at *os.Root, name string) (*os.Root, error) {
+	info, err := at.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, &fs.PathError{Op: "open folder", Path: name, Err: syscall.ENOTDIR}
+	}
+	return at.OpenRoot(name)
 }
 
 func (f *folders) close() {

@@ -143,7 +143,7 @@ func (j *pull) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(j.opt.Devices)+len(j.opt.Sources)+len(j.opt.Categories) > 0 && j.unclean {
+	if j.unclean && (len(j.opt.Devices)+len(j.opt.Sources)+len(j.opt.Categories) > 0 || slices.ContainsFunc(j.devices, func(d *pulling) bool { return d.lost })) {
 		return nil // what was left out may still have something unfinished
 	}
 	return j.folder.idle()

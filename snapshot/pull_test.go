@@ -26,6 +26,9 @@ type puller struct {
 	gets int    // reads of the last pull
 	down uint64 // bytes of the last pull, of packs
 
+	rules *targetRules      // of where it pulls to; nil: those of this system
+	step  func(what string) // see PullFolder
+
 	files uint64 // see killed
 }
 
@@ -43,6 +46,7 @@ func (u *puller) try() (*Pulled, *repo.Repo, error) {
 	if err != nil {
 		return nil, r, err
 	}
+	f.rules, f.step = u.rules, u.step
 	before := u.memory.Calls(memory.Get)
 	out, err := f.Pull(background, r, u.opt)
 	u.gets = u.memory.Calls(memory.Get) - before

@@ -33,10 +33,10 @@ func (s *pullingSource) bringFile(ctx context.Context, t *target, st standing, i
 		return fullError(s.folder.dir, s.rs.out.Failed[n-1].Err)
 	}
 	isImage := t.entry.Content.Image
-	if isImage {
+	if hasLogs(&t.entry) {
 		s.dropOwnLogs(t.full)
 	}
-	if !(isImage && s.strayLog(t.full)) && s.hasContent(ctx, t, st, info) {
+	if !(hasLogs(&t.entry) && s.strayLog(t.full)) && s.hasContent(ctx, t, st, info) {
 		s.setRight(t, st)
 		return ctx.Err()
 	}

@@ -32,7 +32,7 @@ func (d *pulling) survey(ctx context.Context) error {
 	if err := d.openDir(); err != nil {
 		return err
 	}
-	d.rs = newRestorer(nil, d.dir, RestoreOptions{To: d.folder.dir, Workers: d.opt.Workers, Overwrite: true})
+	d.rs = newRestorer(nil, d.dir, RestoreOptions{To: d.folder.dir, Workers: d.opt.Workers, Overwrite: true, rules: d.folder.rules})
 	d.rs.way, d.rs.meter = &pullWay{d}, &d.pull.meter
 	if err := d.fold(); err != nil {
 		return err
@@ -76,20 +76,22 @@ func (d *pulling) openDir() error {
 // fold takes in what earlier pulls noted and did not bring to an end.
 func (d *pulling) fold() error {
 	for _, m := range d.mem.Sources {
-		if err := d.foldSource(m.Name); err != nil {
+		if _, err := d.foldSource(m.Name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *pulling) foldSource(name string) error {
+// foldSource reports whether everything that was noted is there.
+func (d *pulling) foldSource(name string) (whole bool, err error) {
 	dir := d.folder.sourceDir(d.mem.ID, name)
 	there := func(r *pullRecord) bool { return d.standing(path.Join(name, r.entry.Path), r) == ours }
-	if err := foldJournal(path.Join(dir, "list"), path.Join(dir, "journal"), there); err != nil {
-		return fmt.Errorf("pull: %w", err)
+	whole, err = foldJournal(path.Join(dir, "list"), path.Join(dir, "journal"), there)
+	if err != nil {
+		return false, fmt.Errorf("pull: %w", err)
 	}
-	return nil
+	return whole, nil
 }
 
 // openTree reads what the snapshot holds at the top.

@@ -111,14 +111,16 @@ func (s *pullingSource) settleGone(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if e != nil || !s.chosenCategory(&rec.entry) {
+		if e != nil || s.holes || !s.chosenCategory(&rec.entry) {
 			return nil
 		}
 		st, _ := s.look(full, rec)
 		switch {
 		case st == nothing:
 			return s.journal.add(journalDrop, rec)
-		case s.removes() && rec.entry.Type == format.TypeDir:
+		case s.rs.names.rival(full):
+			return s.journal.add(journalForget, rec) // it is the same file as one that the source has
+		case s.removes() && st == ours && rec.entry.Type == format.TypeDir:
 			folders = append(folders, *rec)
 			return nil
 		case s.removes() && st == ours:
@@ -141,7 +143,7 @@ func (s *pullingSource) settleGone(ctx context.Context) error {
 			err = s.removeFolder(&rec)
 		}
 	}
-	if err == nil && s.removes() && !s.present && s.dir.Remove(s.name) == nil {
+	if err == nil && s.removes() && !s.present && s.removeEmpty(s.name) {
 		s.touched = true
 	}
 	if held {
@@ -168,11 +170,20 @@ func (s *pullingSource) remove(full string, rec *pullRecord) error {
 // removeFolder removes a folder that is empty by now.
 func (s *pullingSource) removeFolder(rec *pullRecord) error {
 	full := path.Join(s.name, rec.entry.Path)
-	if s.makeFolder(path.Dir(full)) != nil || s.dir.Remove(full) != nil {
-		return nil // something of the user's is in it
+	if s.standing(full, rec) != ours || s.makeFolder(path.Dir(full)) != nil || !s.removeEmpty(full) {
+		return nil // something of the user's is in it, or has its name
 	}
 	s.touched = true
 	return s.journal.add(journalDrop, rec)
+}
+
+// removeEmpty removes an empty folder, and nothing else that has its name.
+func (s *pullingSource) removeEmpty(full string) bool {
+	if info, err := s.dir.Lstat(full); err != nil || !info.IsDir() || s.dir.Remove(full) != nil {
+		return false
+	}
+	s.rs.near.close()
+	return true
 }
 
 // emptyList writes the list of a source that has nothing, so that the next pull
@@ -196,14 +207,22 @@ func (s *pullingSource) conclude() error {
 		return err
 	}
 	s.folder.at("fold")
-	if err := s.foldSource(s.name); err != nil {
+	whole, err := s.foldSource(s.name)
+	if err != nil {
 		return err
 	}
 	s.folder.at("folded")
-	s.mem.Tree = ""
-	if len(s.opt.Categories) == 0 && !s.holes && len(s.failures()) == 0 {
-		s.mem.Tree = treeOf(s.head)
-		return s.emptyList()
+	s.mem.Tree, s.mem.List = "", ""
+	if len(s.opt.Categories) > 0 || s.holes || !whole || len(s.failures()) > 0 {
+		return nil
 	}
+	if err := s.emptyList(); err != nil {
+		return err
+	}
+	list, err := openPullList(s.list.path)
+	if err != nil {
+		return err
+	}
+	s.mem.Tree, s.mem.List = treeOf(s.head), list.sum
 	return nil
 }

@@ -29,6 +29,8 @@ const (
 	journalPut  = 1 // pull has made this, or is about to
 	journalDrop = 2 // it is not pull's any more
 	journalGone = 3 // the source has it no more, and it stays
+	// journalForget is journalDrop of a name that leads to another's file.
+	journalForget = 4
 )
 
 var journalTable = crc32.MakeTable(crc32.Castagnoli)
@@ -133,44 +135,45 @@ func (l *journalLine) read(f *os.File) (what byte, r pullRecord, err error) {
 
 // foldJournal makes a new list of the old one and the journal. there tells
 // whether a name is as a record says: a file that was noted but had not got its
-// name when the pull ended is none of ours.
-func foldJournal(list, journal string, there func(*pullRecord) bool) error {
+// name when the pull ended is none of ours, and the journal was not whole.
+func foldJournal(list, journal string, there func(*pullRecord) bool) (whole bool, err error) {
 	f, lines, err := readJournal(journal)
 	if f == nil || err != nil {
-		return err
+		return true, err
 	}
 	defer f.Close()
 	old, err := openPullList(list)
 	if err != nil {
-		return err
+		return false, err
 	}
 	in, err := old.open()
 	if err != nil {
-		return err
+		return false, err
 	}
 	w, err := newPullListWriter(list)
 	if err != nil {
-		return errors.Join(err, in.close())
+		return false, errors.Join(err, in.close())
 	}
 	defer w.abort()
-	err = mergeJournal(in, f, lines, there, w)
+	whole, err = mergeJournal(in, f, lines, there, w)
 	if err = errors.Join(err, in.close()); err != nil {
-		return err
+		return false, err
 	}
 	if err := w.commit(); err != nil {
-		return err
+		return false, err
 	}
 	if err := f.Close(); err != nil {
-		return err
+		return false, err
 	}
-	return os.Remove(journal)
+	return whole, os.Remove(journal)
 }
 
-func mergeJournal(in *pullListReader, f *os.File, lines []journalLine, there func(*pullRecord) bool, w *pullListWriter) error {
+func mergeJournal(in *pullListReader, f *os.File, lines []journalLine, there func(*pullRecord) bool, w *pullListWriter) (whole bool, err error) {
+	whole = true
 	for i := range lines {
 		for r := in.peek(); r != nil && format.ComparePaths(r.entry.Path, lines[i].path) < 0; r = in.peek() {
 			if err := w.add(in.next()); err != nil {
-				return err
+				return false, err
 			}
 		}
 		var old *pullRecord
@@ -179,20 +182,22 @@ func mergeJournal(in *pullListReader, f *os.File, lines []journalLine, there fun
 		}
 		what, r, err := lines[i].read(f)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if now := afterLine(what, &r, old, there); now != nil {
+		now := afterLine(what, &r, old, there)
+		if now != nil {
 			if err := w.add(now); err != nil {
-				return err
+				return false, err
 			}
 		}
+		whole = whole && (what != journalPut || now == &r)
 	}
 	for r := in.next(); r != nil; r = in.next() {
 		if err := w.add(r); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return whole, nil
 }
 
 // afterLine is what is remembered of a path after a line of the journal.
@@ -200,7 +205,7 @@ func afterLine(what byte, r, old *pullRecord, there func(*pullRecord) bool) *pul
 	switch {
 	case what == journalDrop && old != nil && there(old):
 		return old // it was not removed after all
-	case what == journalDrop:
+	case what == journalDrop || what == journalForget:
 		return nil
 	case what == journalPut && !there(r):
 		return old

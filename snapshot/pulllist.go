@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -21,7 +22,8 @@ import (
 // are the SHA-256 of all before.
 type pullList struct {
 	path  string
-	size  int64 // without the sum; 0 if there is none
+	size  int64  // without the sum; 0 if there is none
+	sum   string // of all of it; empty if there is none
 	count int
 	logs  map[string]pullRecord // those of names like a database's logs
 }
@@ -74,7 +76,7 @@ func (l *pullList) prove(f *os.File) (bool, error) {
 	if !bytes.Equal(end, sum.Sum(nil)) {
 		return false, nil
 	}
-	l.size = size
+	l.size, l.sum = size, hex.EncodeToString(end)
 	r, err := l.open()
 	if err != nil {
 		return false, err

@@ -25,6 +25,9 @@ import (
 // done. It may vanish at any time: then everything is looked at once more.
 const PullMemory = ".chatkeep-pull"
 
+// CodePullMemory says that what a pull remembers can't be where it is.
+const CodePullMemory hint.Code = "pull_memory"
+
 // CodePulling says that another process is pulling into the folder.
 const CodePulling hint.Code = "pull_locked"
 
@@ -34,6 +37,8 @@ type PullFolder struct {
 	dir  string // the folder
 	lock *flock.Flock
 	mem  pullMemory
+
+	rules *targetRules // nil: those of this system
 
 	// step is told of each step that changes something, so that tests can see
 	// what a pull leaves that is killed there.
@@ -68,6 +73,7 @@ type pullDevice struct {
 type pullSource struct {
 	Name string `json:"name"`
 	Tree string `json:"tree,omitempty"` // all of which is there, as far as the list says; empty if not all is
+	List string `json:"list,omitempty"` // the list that says so, by its sum: a folder may be copied while it changes
 }
 
 const (
@@ -102,17 +108,24 @@ func OpenPullFolder(dir string) (*PullFolder, error) {
 	return p, nil
 }
 
-// ownMemory refuses a memory that leads elsewhere: what is remembered decides
-// what is replaced.
+// ownMemory refuses a memory of which a part leads elsewhere, or is something
+// that reading would wait for: what is remembered decides what is replaced, and
+// what lies in tmp is removed.
 func (p *PullFolder) ownMemory() error {
-	info, err := os.Lstat(p.memory())
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+	err := filepath.WalkDir(p.memory(), func(full string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return fmt.Errorf("pull: %w", err)
+		case !e.IsDir() && (!e.Type().IsRegular() || full == p.memory()):
+			return hint.New(CodePullMemory, fmt.Errorf("pull: %s is neither a file nor a folder of its own", full), "path", full)
+		case full == p.memory("tmp"):
+			return fs.SkipDir
+		}
 		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("pull: %w", err)
-	}
-	return hint.New(CodeFileExists, fmt.Errorf("pull: %s is no folder", p.memory()), "path", p.memory())
+	})
+	return err
 }
 
 // Close gives up the lock.
@@ -135,10 +148,10 @@ func (p *PullFolder) load() error {
 	return nil
 }
 
-// valid refuses folders that are no name.
+// valid refuses folders that are no name, and what could not have come about.
 func (m *pullMemory) valid() bool {
-	for _, d := range m.Devices {
-		if d == nil || slices.Contains(d.Sources, nil) {
+	for i, d := range m.Devices {
+		if d == nil || slices.Contains(d.Sources, nil) || d.twice(m.Devices[:i]) {
 			return false
 		}
 		if d.Folder == "" || folderName(strings.ReplaceAll(d.Folder, "%", "")) != strings.ReplaceAll(d.Folder, "%", "") {
@@ -149,6 +162,18 @@ func (m *pullMemory) valid() bool {
 		}
 	}
 	return m.Tag != "" && !strings.ContainsAny(m.Tag, `/\`)
+}
+
+// twice reports whether a device has the id or the folder of an earlier one, or
+// a source twice.
+func (d *pullDevice) twice(earlier []*pullDevice) bool {
+	names := map[string]bool{}
+	for _, s := range d.Sources {
+		names[s.Name] = true
+	}
+	return len(names) < len(d.Sources) || slices.ContainsFunc(earlier, func(e *pullDevice) bool {
+		return e.ID == d.ID || strings.EqualFold(e.Folder, d.Folder)
+	})
 }
 
 func (p *PullFolder) save() error {

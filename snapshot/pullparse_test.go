@@ -98,7 +98,8 @@ func FuzzPullMemory(f *testing.F) {
 			d.known()
 		}
 		must(p.Close())
-		must(foldJournal(filepath.Join(dir, "list"), filepath.Join(dir, "journal"), func(*pullRecord) bool { return true }))
+		_, err = foldJournal(filepath.Join(dir, "list"), filepath.Join(dir, "journal"), func(*pullRecord) bool { return true })
+		must(err)
 		l, err := openPullList(filepath.Join(dir, "list"))
 		must(err)
 		in, err := l.open()

@@ -26,7 +26,7 @@ func (d *pulling) untouched(ctx context.Context) (bool, error) {
 		if m.Tree != tree {
 			return false, nil
 		}
-		q := &quickLook{pulling: d, name: m.Name, done: &PulledSource{Source: m.Name, Snapshot: digest, Sequence: d.head.Seq, Time: d.head.Time}}
+		q := &quickLook{pulling: d, name: m.Name, sum: m.List, done: &PulledSource{Source: m.Name, Snapshot: digest, Sequence: d.head.Seq, Time: d.head.Time}}
 		same, err := q.look(ctx)
 		if !same || err != nil {
 			return false, err
@@ -41,13 +41,14 @@ func (d *pulling) untouched(ctx context.Context) (bool, error) {
 type quickLook struct {
 	*pulling
 	name        string
+	sum         string // of the list that was written with what is remembered
 	done        *PulledSource
 	list        *pullList
 	older, torn []string
 }
 
 func (q *quickLook) look(ctx context.Context) (same bool, err error) {
-	if q.list, err = openPullList(filepath.Join(q.folder.sourceDir(q.mem.ID, q.name), "list")); err != nil || q.list.size == 0 {
+	if q.list, err = openPullList(filepath.Join(q.folder.sourceDir(q.mem.ID, q.name), "list")); err != nil || q.list.size == 0 || q.list.sum != q.sum {
 		return false, err
 	}
 	in, err := q.list.open()
@@ -79,7 +80,7 @@ func (q *quickLook) same(rec *pullRecord) bool {
 		}
 		return st == nothing || !q.opt.Mirror
 	}
-	if st != ours || rec.entry.Content != nil && rec.entry.Content.Image && q.strayLog(full) {
+	if st != ours || hasLogs(&rec.entry) && q.strayLog(full) {
 		return false
 	}
 	if rec.older {

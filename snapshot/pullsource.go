@@ -38,6 +38,7 @@ type pullingSource struct {
 	linked   map[int]bool           // ranks that have files with several names
 	relink   bool                   // one of those needs something
 	replaced map[string]*pullRecord // files that pull wrote where the tree has a folder now
+	rivals   map[string]bool        // names that the target may take for one that comes before
 	holes    bool                   // parts of the tree can't be read
 	shrunk   bool                   // it may have lost something, which nobody has confirmed
 	failed   map[string]bool        // names that were given up
@@ -53,7 +54,7 @@ type laterPull struct {
 
 func newPullingSource(d *pulling, m *pullSource, tree format.SourceTree) *pullingSource {
 	s := &pullingSource{pulling: d, name: m.Name, tree: tree, mem: m, ranks: map[int]bool{}, treeLogs: map[string]bool{}, failed: map[string]bool{},
-		links: map[uint64]laterLink{}, linked: map[int]bool{}, replaced: map[string]*pullRecord{}}
+		links: map[uint64]laterLink{}, linked: map[int]bool{}, replaced: map[string]*pullRecord{}, rivals: map[string]bool{}}
 	s.done = &PulledSource{Source: m.Name, Snapshot: d.head.Name.Digest, Sequence: d.head.Seq, Time: d.head.Time}
 	d.done.Sources = append(d.done.Sources, s.done)
 	return s
@@ -62,6 +63,9 @@ func newPullingSource(d *pulling, m *pullSource, tree format.SourceTree) *pullin
 func (s *pullingSource) open() error {
 	dir, err := s.makeSourceDir(s.name)
 	if err != nil {
+		return err
+	}
+	if _, err := s.foldSource(s.name); err != nil { // one that was forgotten meanwhile
 		return err
 	}
 	if s.list, err = openPullList(filepath.Join(dir, "list")); err != nil {
@@ -141,6 +145,9 @@ func (s *pullingSource) survey(ctx context.Context) error {
 			s.gone = s.gone || s.chosenCategory(&rec.entry)
 			return nil
 		}
+		if s.rs.names.maybe(full) {
+			s.rivals[full] = true
+		}
 		if e.Type == format.TypeDir {
 			s.dirs = append(s.dirs, folderMeta{full, *e})
 			if rec != nil && rec.entry.Type != format.TypeDir {
@@ -177,14 +184,14 @@ func (s *pullingSource) survey(ctx context.Context) error {
 
 func (s *pullingSource) surveyEntry(full string, e *format.Entry, rec *pullRecord) {
 	if e.Links != 0 {
-		s.linked[s.rank(e)] = true
+		s.linked[s.turn(full, e)] = true
 	}
 	st, _ := s.look(full, rec)
 	if !s.needed(full, e, rec, st) {
 		return
 	}
 	s.relink = s.relink || e.Links != 0
-	s.ranks[s.rank(e)] = true
+	s.ranks[s.turn(full, e)] = true
 	if e.Content == nil {
 		return
 	}
@@ -195,6 +202,15 @@ func (s *pullingSource) surveyEntry(full string, e *format.Entry, rec *pullRecor
 	} else {
 		s.largest = max(s.largest, e.Content.Length)
 	}
+}
+
+// turn is the rank of an entry. A name that the target may take for an earlier
+// one comes last, so that the first is there and stays.
+func (s *pullingSource) turn(full string, e *format.Entry) int {
+	if s.rivals[full] {
+		return s.pull.ranks() - 1
+	}
+	return s.rank(e)
 }
 
 // settleContent decides which content of a database is wanted, as a restore
@@ -216,7 +232,7 @@ func (s *pullingSource) needed(full string, e *format.Entry, rec *pullRecord, st
 	if st != ours || rec.gone || !sameAttributes(&rec.entry, e) || !sameContent(rec.entry.Content, e.Content) {
 		return true
 	}
-	return e.Content != nil && e.Content.Image && s.strayLog(full)
+	return hasLogs(e) && s.strayLog(full)
 }
 
 // work brings everything of one rank.
@@ -229,7 +245,7 @@ func (s *pullingSource) work(ctx context.Context, rank int) error {
 			return nil
 		}
 		_, torn := s.settleContent(full, e)
-		if s.rs.without[full] || s.rank(e) != rank || s.failed[full] {
+		if s.rs.without[full] || s.turn(full, e) != rank || s.failed[full] {
 			return nil
 		}
 		return s.entry(ctx, full, e, rec, torn)

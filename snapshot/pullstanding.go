@@ -28,8 +28,8 @@ func (d *pulling) standing(full string, rec *pullRecord) standing {
 // look is standing, and tells what it saw. What can't be looked at is not ours.
 func (d *pulling) look(full string, rec *pullRecord) (standing, os.FileInfo) {
 	dir, name, err := d.rs.near.of(full)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nothing, nil
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nothing, nil // a file or a symlink has the name of a folder above
 	}
 	if err != nil {
 		return other, nil

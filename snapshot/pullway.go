@@ -47,13 +47,13 @@ func (w *pullWay) clear(t *target) error {
 	s := t.pulled.source
 	w.d.folder.at("clear " + t.full)
 	st, info := s.look(t.full, t.pulled.rec)
-	stray := t.entry.Content.Image && s.strayLog(t.full)
+	stray := hasLogs(&t.entry) && s.strayLog(t.full)
 	if st != nothing && (st == other || stray || info.IsDir()) {
 		if err := s.free(t.full, nil); err != nil {
 			return err
 		}
 	}
-	if t.entry.Content.Image {
+	if hasLogs(&t.entry) {
 		return s.clearLogs(t.full)
 	}
 	return nil
@@ -86,6 +86,7 @@ func (s *pullingSource) free(full string, rec *pullRecord) error {
 // which everything is as pull left it.
 func (s *pullingSource) emptied(full string) bool {
 	if s.dir.Remove(full) == nil {
+		s.rs.near.close()
 		return true
 	}
 	if !s.removes() || s.holes {
@@ -99,7 +100,7 @@ func (s *pullingSource) emptied(full string) bool {
 	for rec := in.next(); rec != nil && err == nil; rec = in.next() {
 		p := path.Join(s.name, rec.entry.Path)
 		switch {
-		case p != full && !strings.HasPrefix(p, full+"/"):
+		case p != full && !strings.HasPrefix(p, full+"/") || !s.chosenCategory(&rec.entry):
 		case rec.entry.Type == format.TypeDir:
 			folders = append(folders, *rec)
 		case s.standing(p, rec) == ours:
@@ -124,6 +125,7 @@ func (s *pullingSource) aside(full string) error {
 	if err := s.dir.Rename(full, to); err != nil {
 		return err
 	}
+	s.rs.near.close() // it may have been a folder
 	s.folder.at("aside " + full)
 	s.touched = true
 	s.out.Aside = append(s.out.Aside, Aside{path.Join(s.pulling.mem.Folder, full), path.Join(s.pulling.mem.Folder, to)})
@@ -158,12 +160,22 @@ func (s *pullingSource) size(full string) int64 {
 	return info.Size()
 }
 
+// hasLogs reports whether an engine would read logs that lie beside a file: it is
+// a database, or called like one in a folder that is kept as plain files.
+func hasLogs(e *format.Entry) bool {
+	return e.Content != nil && (e.Content.Image || slices.Contains([]string{".db", ".db3", ".sqlite", ".sqlite3"}, strings.ToLower(path.Ext(e.Path))))
+}
+
 // strayLog reports whether a log lies beside a database that the snapshot
 // doesn't have, and that holds something: whoever opens the database sees
 // something else than what was backed up.
 func (s *pullingSource) strayLog(full string) bool {
 	return slices.ContainsFunc(logSuffixes, func(suffix string) bool {
-		return suffix != "-shm" && !s.treeLogs[full+suffix] && s.size(full+suffix) > 0
+		if suffix == "-shm" || s.treeLogs[full+suffix] {
+			return false
+		}
+		_, info := s.look(full+suffix, nil)
+		return info != nil && (info.Mode()&os.ModeSymlink != 0 || info.Mode().IsRegular() && info.Size() > 0)
 	})
 }
 
@@ -198,7 +210,7 @@ func (s *pullingSource) clearLogs(full string) error {
 		_, info := s.look(p, nil)
 		switch {
 		case info == nil:
-		case info.IsDir() || info.Mode()&os.ModeSymlink != 0 || info.Size() > 0 && suffix != "-shm":
+		case !info.Mode().IsRegular() || info.Size() > 0 && suffix != "-shm":
 			if err := s.aside(p); err != nil {
 				return fmt.Errorf("clear %s: %w", p, err)
 			}

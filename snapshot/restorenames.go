@@ -152,6 +152,16 @@ func (n *namesakes) maybe(full string) bool {
 	return ok && first != name
 }
 
+// rival reports whether a name that was written may be the same file as another
+// one, which was not.
+func (n *namesakes) rival(full string) bool {
+	if !n.folding.any() {
+		return false
+	}
+	first, ok := n.written[maphash.String(n.seed, n.folding.key(full))]
+	return ok && first != maphash.String(n.seed, full)
+}
+
 // top makes the folder of a source. Where its name can't be, the source is named
 // as failed, and the others are restored.
 func (rs *restorer) top(ctx context.Context, name string) (failed bool, err error) {

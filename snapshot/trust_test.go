@@ -70,8 +70,10 @@ func TestRefusedToOpen(t *testing.T) {
 			p.nextRoster(func(r *format.Roster) { r.MinReader = 2 })
 			return repo.Options{State: p.state}
 		}},
-		"newer roster, bare": {repo.CodeNewer, func(p *place) repo.Options {
-			p.nextRoster(func(r *format.Roster) { r.MinReader = 2 })
+		"newer roster of the root, bare": {repo.CodeNewer, func(p *place) repo.Options {
+			root, err := crypto.RootKey(p.recovery)
+			p.must(err)
+			p.rosterBy(p.ring(), trust.Signer{Key: root}, func(r *format.Roster) { r.MinReader = 2 })
 			return repo.Options{Recovery: p.recovery}
 		}},
 	} {

@@ -328,9 +328,6 @@ func (p *place) join(name string, role format.Role) *place {
 	})
 	ring := p.fullRing()
 	ring.Device = device
-	secret, err := ring.SealSecret(p.roster())
-	p.must(err)
-	p.put(secret)
 	keys, err := p.ring().SealKeyFile(device.ID.String(), device.Identity.Recipient(), role != format.BackupOnly, p.roster().Digest, 1, p.ring().Device.Signer())
 	p.must(err)
 	p.put(keys)

@@ -134,7 +134,7 @@ func parseName(s string) (n Name, err error) {
 		return n, validHolder(owner)
 	case "roster":
 		n.Kind = KindRoster
-		n.Version, err = strconv.ParseUint(owner, 10, 64)
+		n.Version, err = number(owner)
 		return n, err
 	case "secrets":
 		n.Kind = KindSecret
@@ -145,13 +145,13 @@ func parseName(s string) (n Name, err error) {
 		if len(parts) != 3 {
 			return n, malformed("record name")
 		}
-		n.Seq, err = strconv.ParseUint(parts[1], 10, 64)
+		n.Seq, err = number(parts[1])
 	case "index":
 		n.Kind = KindIndex
 		owner, _, _ = strings.Cut(rest, "/")
 	case "snapshots":
 		n.Kind = KindSnapshot
-		n.Seq, err = strconv.ParseUint(owner, 10, 64)
+		n.Seq, err = number(owner)
 		owner, _, _ = strings.Cut(rest, "/")
 	default:
 		return n, malformed("folder")
@@ -161,6 +161,10 @@ func parseName(s string) (n Name, err error) {
 	}
 	return n, hexInto(n.Device[:], owner)
 }
+
+// number reads the number in a name: far below where counting on would begin
+// anew at 0.
+func number(s string) (uint64, error) { return strconv.ParseUint(s, 10, 62) }
 
 // validRequest holds the names of requests, which anybody can make, to what
 // names are made of.

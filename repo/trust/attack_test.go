@@ -32,6 +32,14 @@ func TestStolenDeviceLeavesNothing(t *testing.T) {
 		parent *Roster
 		change func(*format.Roster)
 	}{
+		"a device nobody can seal to": {f.two, func(r *format.Roster) {
+			r.Devices = append(r.Devices, format.Device{ID: format.DeviceID{1}, Role: format.ReadOnly, Recipient: "age1pq1x"})
+		}},
+		"an epoch nobody can seal to": {f.two, func(r *format.Roster) {
+			e := second
+			e.Data = "age1pq1x"
+			r.Epochs = append(slices.Clone(r.Epochs), e)
+		}},
 		"a device twice":            {f.two, func(r *format.Roster) { r.Devices = append(r.Devices, r.Devices[1]) }},
 		"a device without an id":    {f.two, func(r *format.Roster) { r.Devices = append(r.Devices, format.Device{Role: format.Full}) }},
 		"the last version":          {f.two, func(r *format.Roster) { r.Version = math.MaxUint64 }},

@@ -17,6 +17,7 @@ type Verdict struct {
 	Bad      map[format.Digest]error // those nobody may believe, with the reason
 	Believed []*Roster               // those that are valid, and what they descend from
 	Sides    []*Roster               // more than one: they contradict each other, and Tip is what was agreed before
+	Back     []format.DeviceID       // were shut out when this device looked last, and belong by a side it came over to
 	Guests   []format.DeviceID       // came in by one side only, when a signer of it was shut out on another
 }
 
@@ -44,7 +45,7 @@ func (v *Verdict) Forked() bool { return len(v.Sides) > 1 }
 // the same body and signature count as one.
 func (k *Keyring) Chain(list []*Roster, known format.Digest) (v *Verdict, err error) {
 	c := newChain(k, list, known)
-	defer func() { c.guests(v) }()
+	defer func() { c.guests(v); c.back(v, c.same[known]) }()
 	v = &Verdict{Bad: map[format.Digest]error{}}
 	for _, r := range list {
 		if err := c.valid(c.same[r.Digest]); err != nil {
@@ -89,6 +90,19 @@ func (c *chain) guests(v *Verdict) {
 					v.Guests = append(v.Guests, d.ID)
 				}
 			}
+		}
+	}
+}
+
+// back finds the devices whose revocation was lost by going over to a side that
+// doesn't descend from it: whoever signed that may not have been shown it.
+func (c *chain) back(v *Verdict, known *Roster) {
+	if v.Tip == nil || known == nil || c.ancestors(v.Tip)[known] {
+		return
+	}
+	for _, d := range known.Devices {
+		if x := v.Tip.Device(d.ID); d.Revoked && x != nil && !x.Revoked {
+			v.Back = append(v.Back, d.ID)
 		}
 	}
 }
@@ -284,7 +298,7 @@ func follows(r *Roster, parents []*Roster) bool {
 		if known[e] {
 			continue
 		}
-		if fresh++; fresh > 1 || e.Number != number+1 {
+		if fresh++; fresh > 1 || e.Number != number+1 || !usable(e.Data) || !usable(e.Meta) {
 			return false
 		}
 	}
@@ -295,11 +309,18 @@ func follows(r *Roster, parents []*Roster) bool {
 			before = before || d != nil
 			return d != nil && d.Since == r.Devices[i].Since && (!d.Revoked || sameHead(d.Last, r.Devices[i].Last))
 		})
-		if before && !same {
+		if before && !same || !before && !usable(r.Devices[i].Recipient) {
 			return false
 		}
 	}
 	return r.Version == version+1
+}
+
+// usable reports whether it can be sealed to: else a single entry would keep all
+// others from ever making an epoch.
+func usable(recipient string) bool {
+	_, err := crypto.ParseRecipient(recipient)
+	return err == nil
 }
 
 func sameHead(a, b *format.Head) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -99,8 +99,8 @@ func (f *KeyFile) Claims() *Keyring { return f.ring }
 // nothing: then the file must share a key with it, which no stranger could,
 // even one that breaks signatures.
 func (f *KeyFile) Vouched(held *Keyring, believed []*Roster) error {
-	if held != nil && !f.shares(held) {
-		return fmt.Errorf("%w: it knows none of the keys that are held", crypto.ErrForged)
+	if err := f.Shares(held); err != nil {
+		return err
 	}
 	signer := f.opened.Signatures.Signer
 	err := crypto.ErrForged
@@ -169,8 +169,13 @@ func (f *KeyFile) Outdated(tip *Roster) bool {
 	return d != nil && d.Revoked
 }
 
-func (f *KeyFile) shares(held *Keyring) bool {
-	return f.Repo == held.Repo && slices.ContainsFunc(f.ring.Epochs, func(e EpochKeys) bool {
+// Shares returns an error if the file has none of the keys that its holder had
+// before, nil for nothing.
+func (f *KeyFile) Shares(held *Keyring) error {
+	if held == nil || f.Repo == held.Repo && slices.ContainsFunc(f.ring.Epochs, func(e EpochKeys) bool {
 		return slices.ContainsFunc(held.Epochs, func(h EpochKeys) bool { return e.same(&h) })
-	})
+	}) {
+		return nil
+	}
+	return fmt.Errorf("%w: it knows none of the keys that are held", crypto.ErrForged)
 }

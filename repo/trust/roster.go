@@ -67,6 +67,19 @@ func (k *Keyring) Vouches(r, tip *Roster, sides ...*Roster) bool {
 	return r.opened.verify(format.ContextRoster, key, k) == nil
 }
 
+// ByRoot reports whether the roster claims to be signed by the root.
+func (r *Roster) ByRoot() bool { return r.byRoot() }
+
+// Bygone reports whether a device made r that tip shuts out: it may have been
+// good in its time, and counts for nothing now.
+func (k *Keyring) Bygone(r, tip *Roster) bool {
+	if tip == nil || r.byRoot() {
+		return false
+	}
+	d := tip.Device(r.signer())
+	return d != nil && d.Revoked && r.opened.verify(format.ContextRoster, d.Verify, k) == nil
+}
+
 // Size is about how many bytes of memory the roster takes.
 func (r *Roster) Size() int {
 	return len(r.Sealed) + len(r.opened.Body) + 512*(len(r.Devices)+len(r.Epochs)+len(r.Policies)+len(r.Parents))
