@@ -29,6 +29,8 @@ type app struct {
 	code   int  // exit code of a command that did its work
 	silent bool // the command has printed its JSON document
 
+	command string // as it is typed, once it has run
+
 	contact contact       // with the remote
 	linger  *atomic.Int64 // how long the command may take to end after Ctrl-C; nil where nobody waits for it
 
@@ -72,7 +74,8 @@ func (a *app) execute(ctx context.Context) int {
 	root.SetArgs(a.args)
 	root.SetOut(a.out)
 	root.SetErr(a.notes)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
+	a.command = c.CommandPath()
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}

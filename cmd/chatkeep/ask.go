@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers/cloud/signin"
 )
 
@@ -46,11 +47,25 @@ func (a *app) asker() func(context.Context, signin.Question) (string, error) {
 		if err == nil || errors.Is(err, io.EOF) && line != "" {
 			return chosen(q, strings.TrimRight(line, "\r\n")), nil
 		}
+		if errors.Is(err, io.EOF) && terminal {
+			return "", a.unanswered(q)
+		}
 		if errors.Is(err, io.EOF) {
 			return "", usageError(errors.New(a.say("usage.no_terminal", "question", a.say(q.Key), "flag", q.Flag)))
 		}
 		return "", err
 	}
+}
+
+// unanswered is for a person who ends the question with Ctrl-D: that is no yes,
+// and no answer to anything else.
+func (a *app) unanswered(q signin.Question) error {
+	fmt.Fprintln(a.notes)
+	err := errors.New("a question was left without an answer")
+	if strings.Contains(q.Flag, "--yes") {
+		return hint.New("declined", err)
+	}
+	return hint.New("interrupted", err)
 }
 
 // put shows a question.

@@ -39,7 +39,7 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 		return err
 	}
 	if len(cfg.Sources) == 0 {
-		return hint.New("nothing_to_back_up", errors.New("back up: no sources are configured"), "path", cfg.File())
+		return a.withoutSources(ctx, cfg)
 	}
 	taken, alarms, err := a.take(ctx, cfg, f)
 	if err != nil {
@@ -52,6 +52,21 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 		d.Days = daysFor(taken.Counts.Uploaded, uint64(cfg.Network.UploadPerDay))
 	}
 	return a.document(d)
+}
+
+// withoutSources says why there is nothing to back up. Sources would not help a
+// device that only reads.
+func (a *app) withoutSources(ctx context.Context, cfg *config.Config) error {
+	if o, err := a.open(ctx, place{patience: hurried}); err == nil {
+		d := o.Device()
+		if err := o.Close(); err != nil {
+			return err
+		}
+		if d != nil && d.Role == format.ReadOnly {
+			return hint.New("read_only", errors.New("back up: this device only reads"))
+		}
+	}
+	return hint.New("nothing_to_back_up", errors.New("back up: no sources are configured"), "path", cfg.File())
 }
 
 // taken is a backup with what is proven of it.
@@ -151,7 +166,7 @@ func (a *app) tellBackup(t *taken, dryRun bool, cfg *config.Config) {
 	} else {
 		a.tell("backup.done", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
 	}
-	a.detail("backup.files", "files", count(c.Files), "bytes", size(c.Bytes), "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed))
+	a.detail("backup.files", "files", a.filesText(c.Files), "bytes", size(c.Bytes), "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed))
 	for _, m := range t.Anew {
 		a.detail("backup.anew", "path", printable(m.Source+"/"+m.Path), "reason", a.say("reason."+m.Reason))
 	}

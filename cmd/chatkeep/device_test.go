@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -42,9 +43,10 @@ func field(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // answers is the story's command answers: a file with what a person types, an
-// answer a line.
+// answer a line; ^D is the key that ends the input.
 func answers(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(args[1:], "\n")+"\n"), 0o600))
+	typed := strings.ReplaceAll(strings.Join(args[1:], "\n")+"\n", "^D", "\x04")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(typed), 0o600))
 }
 
 // lacks is the story's command lacks: no file of a tree holds the key that a
@@ -261,10 +263,10 @@ func TestEveryPlaceCanBeClosed(t *testing.T) {
 
 func TestLostDevices(t *testing.T) {
 	list := []memberJSON{{ID: "a1", Name: "laptop"}, {ID: "b2", Name: "gone", Revoked: true}, {ID: "c3", Name: "tablet"}, {ID: "d4", Name: "1"}}
-	a := &app{say: i18n.For("en").Say}
+	a := &app{say: i18n.For("en").Say, notes: io.Discard}
 	for name, c := range map[string]struct {
 		flags  recoverFlags
-		answer string
+		answer string // a line for each time that it is asked
 		want   string // ids
 	}{
 		"enter":             {recoverFlags{}, "", "a1 c3 d4"},
@@ -279,10 +281,21 @@ func TestLostDevices(t *testing.T) {
 		"a device's id":     {recoverFlags{lost: []string{"c3"}}, "?", "c3"},
 		"nobody":            {recoverFlags{lost: []string{"phone"}}, "?", "no_such_device"},
 		"removed before":    {recoverFlags{lost: []string{"gone"}}, "?", "no_such_device"},
-		"a number too high": {recoverFlags{}, "9", "no_such_device"},
+		"a number too high": {recoverFlags{}, "9\n2", "c3"},
+		"typos":             {recoverFlags{}, "lapptop\nlaptop, tablett\nlaptop, tablet", "a1 c3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, err := a.lostDevices(t.Context(), list, c.flags, func(context.Context, signin.Question) (string, error) { return c.answer, nil })
+			answers := strings.Split(c.answer, "\n")
+			asked := 0
+			found, err := a.lostDevices(t.Context(), list, c.flags, func(context.Context, signin.Question) (string, error) {
+				if asked++; asked > len(answers) {
+					return "", errors.New("asked once too often")
+				}
+				return answers[asked-1], nil
+			})
+			if c.answer != "?" && asked != len(answers) {
+				t.Errorf("asked %d times, want %d", asked, len(answers))
+			}
 			var ids []string
 			for _, m := range found {
 				ids = append(ids, m.ID)
@@ -456,10 +469,10 @@ func TestDeviceJSONShapes(t *testing.T) {
 		return doc
 	}
 	waiting := check(fresh, exitRemarks, []string{"device", "join", "--remote", remote, "--name", "tablet"},
-		"state", "name", "role", "words", "approve", "expires", "remote", "config", "alarms")
+		"state", "name", "role", "words", "other_words", "approve", "expires", "remote", "config", "alarms")
 	check(member, exitDone, []string{"device", "list"}, "devices.id", "devices.name", "devices.role", "devices.this", "devices.revoked",
-		"devices.joined", "devices.last_seen", "devices.sequence", "devices.client", "requests.words", "requests.device", "requests.role", "requests.time", "refused", "alarms")
-	check(member, exitDone, []string{"device", "approve", "tablet", "--words", text(t, waiting, "words")}, "name", "device", "role", "asked", "words", "alarms")
+		"devices.joined", "devices.last_seen", "devices.sequence", "devices.client", "requests.words", "requests.other_words", "requests.device", "requests.role", "requests.time", "refused", "alarms")
+	check(member, exitDone, []string{"device", "approve", "tablet", "--words", text(t, waiting, "words")}, "name", "device", "role", "asked", "words", "other_words", "alarms")
 	check(fresh, exitDone, []string{"device", "join", "--words", words}, "state", "name", "role", "remote", "config", "alarms")
 	check(member, exitDone, []string{"device", "rename", "tablet", "slate"}, "device", "old", "name", "alarms")
 	check(member, exitDone, []string{"device", "role", "slate", "read-only", "--yes"}, "device", "name", "role", "before", "alarms")
@@ -468,7 +481,7 @@ func TestDeviceJSONShapes(t *testing.T) {
 	check(member, exitDone, []string{"device", "merge"}, "devices", "alarms")
 	check(member, exitDone, []string{"device", "revoke", "slate", "--yes"}, "revoked.device", "revoked.name", "revoked.role", "revoked.sequence", "alarms")
 	key := member.path("recovery.key")
-	check(member, exitDone, []string{"recovery", "replace", "--identity", key, "--out", member.path("new.key"), "--yes"}, "recovery", "words", "alarms")
+	check(member, exitDone, []string{"recovery", "replace", "--identity", key, "--out", member.path("new.key"), "--yes"}, "recovery", "words", "other_words", "alarms")
 	check(newSession(t), exitDone, []string{"recover", "--identity", member.path("new.key"), "--remote", remote, "--name", "third", "--lost", "none"},
 		"name", "role", "revoked", "devices.name", "remote", "config", "alarms")
 	for _, args := range [][]string{{"device", "approve"}, {"device", "revoke"}, {"device", "role", "x"}, {"device", "rename", "x"}, {"recovery", "replace"},

@@ -42,8 +42,9 @@ type approveJSON struct {
 	Name   string  `json:"name"`
 	Device string  `json:"device"` // its id
 	Role   string  `json:"role"`
-	Asked  string  `json:"asked"` // the role it asked for
-	Words  string  `json:"words"` // its own
+	Asked  string  `json:"asked"`       // the role it asked for
+	Words  string  `json:"words"`       // its own
+	Other  string  `json:"other_words"` // the same in the other language
 	Alarms []alarm `json:"alarms"`
 }
 
@@ -79,21 +80,23 @@ func (a *app) deviceApprove(ctx context.Context, name string, f approveFlags) er
 	ask := typed == nil && !f.yes // who typed the words has seen them there
 	a.beforeAsking(ask).asking(q, name, role)
 	if ask {
-		if err := a.agree(ctx, put, "device.approve.ask"); err != nil {
+		if err := a.agreeTo(ctx, put, signin.Question{Key: "device.approve.ask", Flag: a.say("device.approve.flag")}); err != nil {
 			return err
 		}
 	}
 	if err := o.Admit(ctx, q, name, role); err != nil {
 		return err
 	}
+	words, other := a.bothWordsOf(q.Fingerprint())
 	a.tell("device.approve.done", "name", name, "may", a.say("device.may."+role.String()))
 	return a.document(approveJSON{Name: name, Device: q.Device.String(), Role: role.String(), Asked: q.Role.String(),
-		Words: a.wordsOf(q.Fingerprint()), Alarms: a.alarms(o.Alarms())})
+		Words: words, Other: other, Alarms: a.alarms(o.Alarms())})
 }
 
 // asking shows who asks to be let in.
 func (v voice) asking(q *repo.Request, name string, role format.Role) {
-	v.tell("device.approve.asks", "words", v.wordsOf(q.Fingerprint()), "time", clock(q.Time.UnixNano()))
+	words, other := v.bothWordsOf(q.Fingerprint())
+	v.tell("device.approve.asks", "words", words, "other", other, "time", clock(q.Time.UnixNano()))
 	v.line()
 	if role == q.Role {
 		v.tell("device.approve.as", "name", name, "role", v.roleText(role))
@@ -147,6 +150,9 @@ func (a *app) awaitRequest(ctx context.Context, f approveFlags, put askPerson, t
 }
 
 func (a *app) chosenRequest(ctx context.Context, o *opened, put askPerson, typed *crypto.Fingerprint) (*repo.Request, error) {
+	if typed != nil && *typed == o.Words() {
+		return nil, hint.New("words_repository", errors.New("approve: these words prove nothing about a device"))
+	}
 	if typed != nil {
 		return o.RequestWith(ctx, *typed)
 	}
@@ -163,12 +169,17 @@ func (a *app) chosenRequest(ctx context.Context, o *opened, put askPerson, typed
 	return a.chooseRequest(ctx, list, put)
 }
 
+// requestText is a request in one line.
+func (a *app) requestText(q *repo.Request) string {
+	words, other := a.bothWordsOf(q.Fingerprint())
+	return a.say("device.approve.choice", "words", words, "other", other, "role", a.roleText(q.Role), "time", clock(q.Time.UnixNano()))
+}
+
 // chooseRequest lets the person choose by the words on the new device.
 func (a *app) chooseRequest(ctx context.Context, list []*repo.Request, put askPerson) (*repo.Request, error) {
 	question := signin.Question{Key: "device.approve.which", Flag: "--words"}
 	for _, q := range list {
-		question.Choices = append(question.Choices, signin.Choice{ID: q.Device.String(), Text: a.say("device.approve.choice",
-			"words", a.wordsOf(q.Fingerprint()), "role", a.roleText(q.Role), "time", clock(q.Time.UnixNano()))})
+		question.Choices = append(question.Choices, signin.Choice{ID: q.Device.String(), Text: a.requestText(q)})
 	}
 	answer, err := put(ctx, question)
 	if err != nil {

@@ -52,7 +52,11 @@ func (v voice) line() {
 
 // agree asks whether to go on; only a clear yes is one.
 func (a *app) agree(ctx context.Context, put askPerson, key string) error {
-	answer, err := put(ctx, signin.Question{Key: key, Flag: "--yes"})
+	return a.agreeTo(ctx, put, signin.Question{Key: key, Flag: "--yes"})
+}
+
+func (a *app) agreeTo(ctx context.Context, put askPerson, q signin.Question) error {
+	answer, err := put(ctx, q)
 	if err != nil {
 		return err
 	}

@@ -43,9 +43,10 @@ type joinJSON struct {
 	State   string  `json:"state"`
 	Name    string  `json:"name"` // once joined that which was approved
 	Role    string  `json:"role"`
-	Words   string  `json:"words,omitempty"`   // this device's own, while it is no member
-	Approve string  `json:"approve,omitempty"` // what to run on a member
-	Expires string  `json:"expires,omitempty"` // the request
+	Words   string  `json:"words,omitempty"`       // this device's own, while it is no member
+	Other   string  `json:"other_words,omitempty"` // the same in the other language
+	Approve string  `json:"approve,omitempty"`     // what to run on a member
+	Expires string  `json:"expires,omitempty"`     // the request
 	Remote  string  `json:"remote"`
 	Config  string  `json:"config"`
 	Alarms  []alarm `json:"alarms"`
@@ -76,6 +77,9 @@ func (a *app) deviceJoin(ctx context.Context, f joinFlags) error {
 		return err
 	}
 	h, err := a.openHome(ctx, f.homeFlags)
+	if hint.Is(err, repo.CodeMember) {
+		return a.joinedBefore(ctx, f, typed, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -88,12 +92,12 @@ func (a *app) deviceJoin(ctx context.Context, f joinFlags) error {
 		return err
 	}
 	if typed == nil && !j.HasWords() {
-		if typed, err = a.wordsFromPerson(ctx); err != nil {
+		if typed, err = a.wordsFromPerson(ctx, j.Fingerprint()); err != nil {
 			return err
 		}
 	}
 	if typed != nil {
-		if err := h.state.PinWords(*typed); err != nil {
+		if err := pinWords(h.state, *typed, j.Fingerprint()); err != nil {
 			return err
 		}
 	} else if !j.HasWords() {
@@ -114,7 +118,7 @@ func (a *app) approvedBefore(ctx context.Context, j *joining, typed *crypto.Fing
 		return false, err
 	}
 	if typed != nil {
-		if err := j.state.PinWords(*typed); err != nil {
+		if err := pinWords(j.state, *typed, old.Fingerprint()); err != nil {
 			return false, err
 		}
 	}
@@ -159,9 +163,9 @@ func (a *app) request(ctx context.Context, j *joining) error {
 	if err := a.writeHome(j.home); err != nil {
 		return err
 	}
-	own := a.wordsOf(j.Fingerprint())
+	own, other := a.bothWordsOf(j.Fingerprint())
 	name := j.name(j.flags.homeFlags)
-	j.doc = joinJSON{State: "waiting", Name: name, Role: j.Role().String(), Words: own, Approve: a.say("device.join.command", "name", name, "words", own),
+	j.doc = joinJSON{State: "waiting", Name: name, Role: j.Role().String(), Words: own, Other: other, Approve: a.say("device.join.command", "name", name, "words", own),
 		Expires: j.Expires().UTC().Format(time.RFC3339), Remote: j.home.remote.String(), Config: j.path, Alarms: []alarm{}}
 	a.tellRequest(j)
 	return nil
@@ -171,7 +175,7 @@ func (a *app) request(ctx context.Context, j *joining) error {
 // document comes only after a wait.
 func (a *app) tellRequest(j *joining) {
 	v := voice{a, a.json && j.flags.wait > 0}
-	v.tell("device.join.own", "remote", j.doc.Remote, "role", a.roleText(j.Role()), "words", j.doc.Words)
+	v.tell("device.join.own", "remote", j.doc.Remote, "role", a.roleText(j.Role()), "words", j.doc.Words, "other", j.doc.Other)
 	v.line()
 	if j.flags.qr || a.onTerminal() {
 		a.printf("%s\n", qrTerminal(j.doc.Approve))
@@ -183,21 +187,6 @@ func (a *app) tellRequest(j *joining) {
 func (a *app) onTerminal() bool {
 	f, ok := a.out.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// wordsFromPerson asks for the repository's words at a terminal. Without one
-// there are none.
-func (a *app) wordsFromPerson(ctx context.Context) (*crypto.Fingerprint, error) {
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return nil, nil
-	}
-	a.speak("device.join.ask_why")
-	fp, err := a.askWords(ctx, a.asker(), "device.join.ask_words")
-	if err != nil {
-		a.note("device.join.stays")
-		return nil, err
-	}
-	return &fp, nil
 }
 
 // finish becomes a member if the request is approved, or waits for that.
@@ -229,31 +218,4 @@ func (a *app) finish(ctx context.Context, j *joining) error {
 	}
 	a.tell("device.join.run_again")
 	return a.document(j.doc)
-}
-
-// tellJoined says that this device is a member, and what is next.
-func (a *app) tellJoined(j *joining, r *repo.Repo) error {
-	if err := a.writeHome(j.home); err != nil {
-		return err
-	}
-	d := r.Device()
-	j.doc = joinJSON{State: "joined", Name: r.DeviceName(d.ID), Role: d.Role.String(), Remote: j.home.remote.String(), Config: j.path}
-	a.tell("device.join.done", "name", printable(j.doc.Name), "role", a.roleText(d.Role))
-	a.tellNext(d.Role, len(j.Sources) > 0, j.path)
-	j.doc.Alarms = a.alarms(r.Alarms())
-	return a.document(j.doc)
-}
-
-// tellNext says what a new member does next.
-func (a *app) tellNext(role format.Role, sources bool, path string) {
-	if role != format.BackupOnly {
-		a.detail("device.next.pull")
-	}
-	switch {
-	case role == format.ReadOnly:
-	case sources:
-		a.detail("device.next.backup")
-	default:
-		a.detail("device.next.sources", "path", path)
-	}
 }

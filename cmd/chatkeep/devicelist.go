@@ -38,7 +38,8 @@ type memberJSON struct {
 
 type requestJSON struct {
 	Words  string `json:"words"`
-	Device string `json:"device"` // its id
+	Other  string `json:"other_words"` // the same in the other language
+	Device string `json:"device"`      // its id
 	Role   string `json:"role"`
 	Time   string `json:"time"`
 }
@@ -69,7 +70,8 @@ func (a *app) deviceList(ctx context.Context, p place) error {
 	a.tellRequests(requests, refused)
 	doc := membersJSON{Devices: list, Requests: []requestJSON{}, Refused: refused}
 	for _, q := range requests {
-		doc.Requests = append(doc.Requests, requestJSON{a.wordsOf(q.Fingerprint()), q.Device.String(), q.Role.String(), q.Time.UTC().Format(time.RFC3339)})
+		words, other := a.bothWordsOf(q.Fingerprint())
+		doc.Requests = append(doc.Requests, requestJSON{words, other, q.Device.String(), q.Role.String(), q.Time.UTC().Format(time.RFC3339)})
 	}
 	doc.Alarms = a.alarms(o.Alarms())
 	return a.document(doc)
@@ -134,7 +136,7 @@ func (a *app) tellRequests(list []*repo.Request, refused int) {
 		a.tell("device.list.requests", "count", len(list))
 	}
 	for _, q := range list {
-		a.detail("device.approve.choice", "words", a.wordsOf(q.Fingerprint()), "role", a.roleText(q.Role), "time", clock(q.Time.UnixNano()))
+		a.printf("  %s\n", a.requestText(q))
 	}
 	if len(list) > 0 {
 		a.tell("device.list.approve")

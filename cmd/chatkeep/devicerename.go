@@ -40,9 +40,12 @@ func (a *app) deviceRename(ctx context.Context, old, name string, p place) error
 	if err != nil {
 		return err
 	}
-	if err := o.Rename(ctx, d.ID, name); err != nil {
+	if d.Name == name {
+		a.tell("device.renamed_same", "name", name)
+	} else if err := o.Rename(ctx, d.ID, name); err != nil {
 		return err
+	} else {
+		a.tell("device.renamed", "old", printable(old), "name", name)
 	}
-	a.tell("device.renamed", "old", printable(old), "name", name)
 	return a.document(renamedJSON{d.ID.String(), escape(old), name, a.alarms(o.Alarms())})
 }

@@ -48,19 +48,16 @@ func (a *app) deviceRevoke(ctx context.Context, names []string, f changeFlags) e
 		return err
 	}
 	defer o.Close()
+	devices, err := toRevoke(o, names)
+	if err != nil {
+		return err
+	}
 	doc := revokeJSON{Revoked: []revokedJSON{}}
 	var ids []format.DeviceID
-	for _, name := range names {
-		d, err := o.DeviceNamed(name)
-		if err != nil {
-			return err
-		}
-		if d.Revoked {
-			return hint.New(repo.CodeAlreadyRevoked, fmt.Errorf("remove device %s: it was removed before", name), "device", name)
-		}
+	for i, d := range devices {
 		ids = append(ids, d.ID)
-		doc.Revoked = append(doc.Revoked, revokedJSON{Device: d.ID.String(), Name: escape(name), Role: d.Role.String()})
-		a.beforeAsking(!f.yes).revoking(o, name, d)
+		doc.Revoked = append(doc.Revoked, revokedJSON{Device: d.ID.String(), Name: escape(names[i]), Role: d.Role.String()})
+		a.beforeAsking(!f.yes).revoking(names[i], d)
 	}
 	if !f.yes {
 		if err := a.agree(ctx, a.asker(), "device.ask_go_on"); err != nil {
@@ -85,8 +82,27 @@ func (a *app) deviceRevoke(ctx context.Context, names []string, f changeFlags) e
 	return a.document(doc)
 }
 
+// toRevoke finds all that are named, and refuses those that can't be removed,
+// before anything is asked.
+func toRevoke(o *opened, names []string) (list []*format.Device, err error) {
+	own := o.Device()
+	for _, name := range names {
+		d, err := o.DeviceNamed(name)
+		switch {
+		case err != nil:
+			return nil, err
+		case d.Revoked:
+			return nil, hint.New(repo.CodeAlreadyRevoked, fmt.Errorf("remove device %s: it was removed before", name), "device", name)
+		case own != nil && own.ID == d.ID:
+			return nil, hint.New(repo.CodeSelf, fmt.Errorf("remove device %s: it is this one, which would make the keys that it must not have", name))
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
 // revoking says what a device can see once it is removed, and what not.
-func (v voice) revoking(o *opened, name string, d *format.Device) {
+func (v voice) revoking(name string, d *format.Device) {
 	v.tell("device.revoke.will", "name", printable(name))
 	v.detail("device.revoke.from_now")
 	if reads(d.Role) {
@@ -96,9 +112,6 @@ func (v voice) revoking(o *opened, name string, d *format.Device) {
 	}
 	if d.Role != format.ReadOnly {
 		v.detail("device.revoke.keeps")
-	}
-	if own := o.Device(); own != nil && own.ID == d.ID {
-		v.detail("device.revoke.this")
 	}
 }
 

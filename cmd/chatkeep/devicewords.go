@@ -9,6 +9,7 @@ import (
 
 	"github.com/chatkeep/chatkeep/crypto"
 	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/internal/i18n"
 	wordlist "github.com/chatkeep/chatkeep/internal/words"
 	"github.com/chatkeep/chatkeep/providers/cloud/signin"
 )
@@ -17,6 +18,17 @@ import (
 // line.
 func (a *app) wordsOf(fp crypto.Fingerprint) string {
 	return strings.Join(wordlist.Say(fp, a.say("words.language")), " ")
+}
+
+// bothWordsOf are the words in the user's language, and in the other one: two
+// devices need not speak the same.
+func (a *app) bothWordsOf(fp crypto.Fingerprint) (own, other string) {
+	for _, lang := range i18n.Languages() {
+		if lang != a.say("words.language") {
+			other = strings.Join(wordlist.Say(fp, lang), " ")
+		}
+	}
+	return a.wordsOf(fp), other
 }
 
 // fingerprintOf reads words that somebody typed, in either language.
@@ -63,6 +75,7 @@ func (a *app) deviceWordsCommand() *cobra.Command {
 
 type wordsJSON struct {
 	Words string `json:"words"`
+	Other string `json:"other_words"` // the same in the other language
 }
 
 // deviceWords shows by which words a new device knows this repository.
@@ -72,13 +85,13 @@ func (a *app) deviceWords(ctx context.Context, p place, qr bool) error {
 		return err
 	}
 	defer o.Close()
-	text := a.wordsOf(o.Words())
+	text, other := a.bothWordsOf(o.Words())
 	a.tell("device.words")
-	a.printf("\n  %s\n\n", text)
+	a.printf("\n  %s\n  %s\n\n", text, other)
 	if qr {
 		a.printf("%s\n", qrTerminal(text))
 	}
 	a.tell("device.words.use")
 	a.alarms(o.Alarms())
-	return a.document(wordsJSON{text})
+	return a.document(wordsJSON{text, other})
 }

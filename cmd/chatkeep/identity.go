@@ -75,6 +75,9 @@ func readKeyFile(path string) ([]byte, error) {
 			b, err = sealed, nil
 		}
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hint.New("no_key_file", fmt.Errorf("read key: %w", err), "path", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}

@@ -151,6 +151,13 @@ func (a *app) initConfig(path string, f initFlags) (cfg *config.Config, fresh bo
 		return nil, false, usageError(errors.New(a.say("usage.together", "one", "--folder", "two", "--remote")))
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		belongs, err := a.belongs()
+		if err != nil {
+			return nil, false, err
+		}
+		if belongs {
+			return nil, false, hint.New("set_up_already", fmt.Errorf("make repository: %s is there, and so are this device's keys", path))
+		}
 		return nil, false, hint.New(durable.CodeExists, fmt.Errorf("write configuration %s: %w", path, fs.ErrExist), "path", path)
 	}
 	remote, err := config.ParseRemote(f.remote)
@@ -167,6 +174,22 @@ func (a *app) initConfig(path string, f initFlags) (cfg *config.Config, fresh bo
 	}
 	cfg, err = config.Parse(path, text)
 	return cfg, true, err
+}
+
+// belongs reports whether this device has keys of a repository.
+func (a *app) belongs() (bool, error) {
+	dir, err := config.StateDir(a.getenv)
+	if err != nil {
+		return false, err
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return a.keyCredential() != "", nil
+	}
+	state, err := a.openState(dir)
+	if err != nil {
+		return false, err
+	}
+	return state.HasKeys(), state.Close()
 }
 
 // found makes keys and repository. The recovery key is on disk before anything

@@ -76,6 +76,7 @@ func (a *app) ls(ctx context.Context, p place, spec, within string) error {
 	if v.Seen == 0 && within != "" {
 		return hint.New(snapshot.CodeNoPath, errors.New("list: nothing at this path"), "path", within)
 	}
+	a.noteRemoved(o.Repo)
 	a.alarms(o.Alarms())
 	return a.document(doc)
 }

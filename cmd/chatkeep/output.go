@@ -94,6 +94,9 @@ func (a *app) explain(err error) (code hint.Code, text, advice string) {
 		text += a.mistakes(mistakes)
 	case code == "usage":
 		text = hint.Find(err).Err.Error() // a whole sentence, in the user's language
+		if a.command != "" {
+			advice = a.say("usage.help", "command", a.command)
+		}
 	case code != "interrupted":
 		text += " (" + printable(err.Error()) + ")"
 	}
@@ -162,8 +165,8 @@ func (a *app) mistakes(list config.Errors) string {
 // be meant like this.
 var wrongUse = []hint.Code{"usage", "bad_category", config.CodeBad, config.CodeMissing, providers.HintBadRemote, "ambiguous_latest",
 	repo.CodeNoSnapshot, "no_such_path", "no_such_source", "demo_dir", "target_inside_source", "target_inside_remote",
-	"remote_inside_source", "recovery_inside", "sheet_place", "remote_not_empty", "exists",
-	"nothing_to_back_up", "nothing_to_pull", "pull_in_use", "words_typo", "words_unknown", "words_number", repo.CodeNoDevice, signin.HintSignInUnsupported, signin.HintSignInOption}
+	"remote_inside_source", "recovery_inside", "sheet_place", "remote_not_empty", "exists", "set_up_already",
+	"nothing_to_back_up", "nothing_to_pull", "pull_in_use", "words_typo", "words_unknown", "words_number", "words_own", "words_repository", repo.CodeNoDevice, signin.HintSignInUnsupported, signin.HintSignInOption}
 
 func exitCode(code hint.Code, err error) int {
 	switch {
@@ -258,6 +261,14 @@ func printable(path string) string {
 		path = path[n:]
 	}
 	return b.String()
+}
+
+// filesText is a number of files in words.
+func (a *app) filesText(n uint64) string {
+	if n == 1 {
+		return a.say("files.one")
+	}
+	return a.say("files.many", "files", count(n))
 }
 
 func size(n uint64) string { return humanize.Bytes(n) }

@@ -15,6 +15,9 @@ import (
 	"github.com/chatkeep/chatkeep/snapshot"
 )
 
+// leastEvery is how often a pull that follows looks at most. Tests don't wait.
+var leastEvery = snapshot.LeastEvery
+
 type pullFlags struct {
 	place
 	to     string
@@ -85,8 +88,8 @@ func (a *app) checkPull(ctx context.Context, f *pullFlags) error {
 			return err
 		}
 	}
-	if f.every < snapshot.LeastEvery {
-		return usageError(errors.New(a.say("usage.every", "least", snapshot.LeastEvery)))
+	if f.every < leastEvery {
+		return usageError(errors.New(a.say("usage.every", "least", leastEvery)))
 	}
 	if cfg, err := a.loadConfig(); err == nil {
 		f.First = words(cfg.First)
@@ -134,6 +137,7 @@ type pullJSON struct {
 	Aside      []asideJSON        `json:"aside"`
 	Held       []string           `json:"held"` // sources of which --mirror removed nothing
 	Alarms     []alarm            `json:"alarms"`
+	Removed    bool               `json:"device_removed,omitempty"` // this device sees nothing newer
 }
 
 // tellPull says what a pull did, and lifts the exit code.
@@ -147,14 +151,16 @@ func (a *app) tellPull(r *repo.Repo, out *snapshot.Pulled, to string) *pullJSON 
 	switch {
 	case len(out.Devices) == 0:
 		a.tell("pull.no_snapshots")
+	case out.Files == 0 && !out.Changed() && (removed(r) || onlyShutOut(r.Alarms())): // newer backups may be there
 	case out.Files == 0 && !out.Changed():
 		a.tell("pull.nothing", "to", to)
 	default:
-		a.tell("pull.done", "files", count(out.Files), "bytes", size(out.Bytes), "downloaded", size(out.Downloaded), "seconds", seconds(out.Seconds), "to", to)
+		a.tell("pull.done", "files", a.filesText(out.Files), "bytes", size(out.Bytes), "downloaded", size(out.Downloaded), "seconds", seconds(out.Seconds), "to", to)
 	}
 	if len(out.Failed) > 0 {
 		a.tell("pull.incomplete", "count", len(out.Failed))
 	}
+	d.Removed = a.noteRemoved(r)
 	d.Alarms = a.alarms(r.Alarms())
 	return d
 }
@@ -168,7 +174,7 @@ func (a *app) tellPulledDevice(x *snapshot.PulledDevice) pulledDeviceJSON {
 		d.Sources = append(d.Sources, pulledSourceJSON{escape(s.Source), s.Snapshot.String(), s.Sequence, stamp(s.Time),
 			pulledFileJSON{s.Total, s.New, s.Changed, s.Removed, s.Kept}})
 		a.tell("pull.source", "path", printable(path.Join(x.Folder, s.Source)), "time", clock(s.Time),
-			"total", count(s.Total), "new", count(s.New), "changed", count(s.Changed))
+			"total", a.filesText(s.Total), "new", count(s.New), "changed", count(s.Changed))
 		if s.Removed > 0 {
 			a.detail("pull.removed", "count", count(s.Removed))
 		}

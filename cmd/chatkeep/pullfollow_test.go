@@ -69,6 +69,7 @@ func TestPullFollows(t *testing.T) {
 // TestPullChild is the program itself, when TestPullFollows starts it.
 func TestPullChild(t *testing.T) {
 	if to := os.Getenv("CHATKEEP_PULL_TO"); to != "" {
-		os.Exit(run([]string{"pull", "--to", to, "--follow", "--every", "5s", "--json"}))
+		leastEvery = time.Millisecond
+		os.Exit(run([]string{"pull", "--to", to, "--follow", "--every", "20ms", "--json"}))
 	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/chatkeep/chatkeep/config"
 	"github.com/chatkeep/chatkeep/internal/hint"
@@ -51,8 +53,25 @@ func liveAccounts(ctx context.Context) (list []sources.Account, err error) {
 
 // checkApart refuses a folder that is another one, lies in it or holds it.
 func checkApart(to, other string) error {
-	if other == "" || !inside(to, other) && !inside(other, to) {
+	if other == "" || !inside(to, other) && !inside(other, to) && !below(to, other) && !below(other, to) {
 		return nil
 	}
 	return hint.New("pull_in_use", fmt.Errorf("pull to %s: %s is in use", to, other), "path", other)
+}
+
+// below reports whether a folder is another one or lies in it, whatever it is
+// called: names may differ in case alone, and a folder may be mounted twice.
+func below(path, dir string) bool {
+	want, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	for path = realPath(path); ; path = filepath.Dir(path) {
+		if info, err := os.Stat(path); err == nil && os.SameFile(info, want) {
+			return true
+		}
+		if path == filepath.Dir(path) {
+			return false
+		}
+	}
 }

@@ -152,7 +152,10 @@ func (a *app) lostDevices(ctx context.Context, list []memberJSON, f recoverFlags
 	if len(named) == 0 && f.yes || len(list) == 0 {
 		return list, nil
 	}
-	if len(named) == 0 {
+	if len(named) > 0 {
+		return a.namedMembers(list, named)
+	}
+	for {
 		answer, err := put(ctx, lostQuestion(list))
 		if err != nil {
 			return nil, err
@@ -160,9 +163,13 @@ func (a *app) lostDevices(ctx context.Context, list []memberJSON, f recoverFlags
 		if named = strings.FieldsFunc(answer, func(r rune) bool { return strings.ContainsRune(" ,，、", r) }); len(named) == 0 {
 			named = []string{lostAll}
 		}
-		named = byNumber(list, named)
+		found, err := a.namedMembers(list, byNumber(list, named))
+		if err == nil {
+			return found, nil
+		}
+		_, text, advice := a.explain(err) // a typo
+		a.complain(text, advice)
 	}
-	return a.namedMembers(list, named)
 }
 
 func lostQuestion(list []memberJSON) signin.Question {

@@ -33,8 +33,9 @@ func (a *app) recoveryReplaceCommand() *cobra.Command {
 }
 
 type replaceJSON struct {
-	Recovery string  `json:"recovery"` // file with the new key
-	Words    string  `json:"words"`    // the repository's new ones
+	Recovery string  `json:"recovery"`    // file with the new key
+	Words    string  `json:"words"`       // the repository's new ones
+	Other    string  `json:"other_words"` // the same in the other language
 	Alarms   []alarm `json:"alarms"`
 }
 
@@ -77,7 +78,7 @@ func (a *app) recoveryReplace(ctx context.Context, f replaceFlags) error {
 		a.note("recovery.replace.keep_both", "path", printable(out))
 		return err
 	}
-	text := a.wordsOf(o.Words())
-	a.tell("recovery.replace.done", "path", printable(out), "typed", shellWord(out), "words", text)
-	return a.document(replaceJSON{out, text, a.alarms(o.Alarms())})
+	words, other := a.bothWordsOf(o.Words())
+	a.tell("recovery.replace.done", "path", printable(out), "typed", shellWord(out), "words", words, "other", other)
+	return a.document(replaceJSON{out, words, other, a.alarms(o.Alarms())})
 }

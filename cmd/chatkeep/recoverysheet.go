@@ -180,7 +180,7 @@ func sheetOf(r *repo.Repo, where config.Remote, key *crypto.Identity) sheet {
 	}
 	remote := shellWord(s.Remote)
 	s.Login, s.Options = loginCommand(where, remote)
-	s.Restore = "chatkeep restore latest --remote " + remote + " --identity recovery.key --to restored"
+	s.Restore = "chatkeep pull --remote " + remote + " --identity recovery.key --to restored"
 	s.Recover = "chatkeep recover --remote " + remote + " --identity recovery.key"
 	s.Without = "python3 recover.py FOLDER recovery.key restored"
 	for _, lang := range i18n.Languages() {

@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/chatkeep/chatkeep/crypto"
+	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers/cloud/signin"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
@@ -38,7 +41,7 @@ type provenJSON struct {
 
 type recoveryTestJSON struct {
 	Remote  string       `json:"remote"`
-	Words   string       `json:"words"`
+	Words   string       `json:"words,omitempty"` // left out for a key that was replaced: they are others now
 	Devices []provenJSON `json:"devices"`
 	Noted   bool         `json:"noted"` // this device's status reminds no more
 	Alarms  []alarm      `json:"alarms"`
@@ -61,10 +64,14 @@ func (a *app) recoveryTest(ctx context.Context, p place) error {
 		return err
 	}
 	defer r.Close()
-	doc := recoveryTestJSON{Remote: r.Remote().String(), Words: a.wordsOf(r.Words()), Devices: []provenJSON{}}
+	doc := recoveryTestJSON{Remote: r.Remote().String(), Devices: []provenJSON{}}
 	a.tell("recovery.test.opens", "remote", printable(doc.Remote))
-	a.printf("\n  %s\n\n", doc.Words)
-	good := true
+	good := !hint.Is(r.MayChange(), repo.CodeReplaced)
+	if good {
+		doc.Words = a.wordsOf(r.Words())
+		a.tell("recovery.test.words")
+		a.printf("\n  %s\n\n", doc.Words)
+	}
 	for _, d := range r.Devices() {
 		out, err := a.testDevice(ctx, r, d)
 		if err != nil {
@@ -73,7 +80,7 @@ func (a *app) recoveryTest(ctx context.Context, p place) error {
 		doc.Devices = append(doc.Devices, out)
 		good = good && out.Proven
 	}
-	if doc.Alarms = a.alarms(r.Alarms()); len(doc.Alarms) > 0 {
+	if doc.Alarms = a.alarms(withReplaced(r)); len(doc.Alarms) > 0 {
 		good = false
 	}
 	if good {
@@ -85,6 +92,17 @@ func (a *app) recoveryTest(ctx context.Context, p place) error {
 		a.tell("recovery.test.done")
 	}
 	return a.document(doc)
+}
+
+// withReplaced are the alarms, with that of a key that was replaced even where no
+// backup was made since which it can't open.
+func withReplaced(r *repo.Repo) []repo.Alarm {
+	list := r.Alarms()
+	told := slices.ContainsFunc(list, func(x repo.Alarm) bool { return x.Code == repo.CodeReplaced })
+	if told || !hint.Is(r.MayChange(), repo.CodeReplaced) {
+		return list
+	}
+	return append(list, repo.Alarm{Code: repo.CodeReplaced, Err: errors.New("another key counts now")})
 }
 
 // keyToTest reads the key from --identity, a pipe or the terminal. There it is
@@ -155,6 +173,6 @@ func (a *app) testDevice(ctx context.Context, r *repo.Repo, d format.Device) (pr
 		return out, err
 	}
 	out.Proven = true
-	a.detail("recovery.test.proven", "device", printable(out.Device), "seq", s.Seq, "time", clock(s.Time), "files", count(s.Counts.Files), "bytes", size(uint64(out.Read)))
+	a.detail("recovery.test.proven", "device", printable(out.Device), "seq", s.Seq, "time", clock(s.Time), "files", a.filesText(s.Counts.Files), "bytes", size(uint64(out.Read)))
 	return out, nil
 }

@@ -62,6 +62,7 @@ type restoreJSON struct {
 	Failed     []failureJSON  `json:"failed"`
 	Unproven   []unprovenJSON `json:"unproven"`
 	Alarms     []alarm        `json:"alarms"`
+	Removed    bool           `json:"device_removed,omitempty"` // this device sees nothing newer
 }
 
 // restore brings a snapshot back.
@@ -89,6 +90,9 @@ func (a *app) restore(ctx context.Context, spec string, f restoreFlags) error {
 	if err != nil {
 		a.alarms(o.Alarms())
 		return err
+	}
+	if !o.CanRead() {
+		return hint.New(repo.CodeBackupOnly, errors.New("restore: this device makes backups but holds no key to read them"))
 	}
 	a.note("restore.from", "device", printable(o.DeviceName(s.Device)), "seq", s.Seq, "time", clock(s.Time))
 	bar := a.progress("progress.restore")
@@ -123,10 +127,11 @@ func (a *app) tellRestore(o *opened, s *repo.Snapshot, out *snapshot.Restored, t
 		a.raise(exitRemarks)
 		a.note("restore.torn", "path", printable(x))
 	}
-	a.tell("restore.done", "files", count(out.Files), "bytes", size(out.Bytes), "downloaded", size(out.Downloaded), "seconds", seconds(out.Seconds), "to", to)
+	a.tell("restore.done", "files", a.filesText(out.Files), "bytes", size(out.Bytes), "downloaded", size(out.Downloaded), "seconds", seconds(out.Seconds), "to", to)
 	if len(out.Failed) > 0 {
 		a.tell("restore.incomplete", "count", len(out.Failed))
 	}
+	d.Removed = a.noteRemoved(o.Repo)
 	d.Alarms = a.alarms(o.Alarms())
 	return a.document(d)
 }

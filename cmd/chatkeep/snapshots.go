@@ -63,7 +63,10 @@ func (a *app) snapshots(ctx context.Context, p place) error {
 
 // remarksOf says in a word or two what is special about a snapshot.
 func (a *app) remarksOf(s *repo.Snapshot) string {
-	list := []string{count(s.Counts.Flagged + s.Counts.Skipped)}
+	var list []string
+	if n := s.Counts.Flagged + s.Counts.Skipped; n > 0 {
+		list = append(list, count(n))
+	}
 	if s.Partial {
 		list = append(list, a.say("snapshots.partial"))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +73,11 @@ func (a *app) status(ctx context.Context, maxAge time.Duration) error {
 	}
 	a.statusOfRemote(o, &d)
 	a.remindOfTest(o.Repo, &d)
-	for _, x := range a.alarms(o.Alarms()) {
+	alarms := o.Alarms()
+	if o.Device().Revoked { // that was said above
+		alarms = slices.DeleteFunc(alarms, func(x repo.Alarm) bool { return x.Code == repo.CodeRevoked })
+	}
+	for _, x := range a.alarms(alarms) {
 		d.Problems = append(d.Problems, problemJSON{x.Code, x.Object, x.Text, x.Hint})
 	}
 	return a.document(d)

@@ -97,9 +97,11 @@ func (a *app) tellVerify(rep *repo.Report, data int, folder bool) {
 	if rep.Present > 0 {
 		a.tell("verify.only_present", "objects", count(uint64(rep.Present)))
 	}
-	if rep.OK() {
+	switch {
+	case rep.OK():
 		a.tell("verify.ok")
-	} else {
+	case len(rep.Bad) == 0 && onlyShutOut(rep.Alarms): // nothing is wrong with what is stored, and no backup here would help
+	default:
 		a.tell("verify.found", "count", len(rep.Bad)+len(rep.Alarms))
 		a.tell("verify.next")
 	}
