@@ -35,6 +35,7 @@ type byHand struct {
 func newByHand(t *testing.T) *byHand {
 	t.Helper()
 	needs.Have(t, needs.Python3, needs.Zstd)
+	t.Parallel() // it waits for programs most of the time
 	dir := t.TempDir()
 	h := &byHand{folder: filepath.Join(dir, "remote"), key: filepath.Join(dir, "recovery.key"), before: filepath.Join(dir, "before")}
 	h.place = &place{t: t, dir: dir, chats: filepath.Join(dir, "chats"), packSize: 1 << 20}
