@@ -58,6 +58,7 @@ func TestStories(t *testing.T) {
 			env.Setenv("CHATKEEP_STATE", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("CHATKEEP_CACHE", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("CHATKEEP_CONFIG", filepath.Join(env.WorkDir, "chatkeep.yaml"))
+			env.Setenv("GORACE", "atexit_sleep_ms=50") // else each program waits a second at its end under the race detector
 			env.Setenv("AGE", needs.Age(t))
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o755)
 		},
