@@ -226,6 +226,17 @@ func (s *State) becomeMember(ring *trust.Keyring, before string) error {
 	return nil
 }
 
+// endBeginnings removes what held a member's keys before it was one, should the
+// process that made it one have died there.
+func (s *State) endBeginnings() error {
+	for _, name := range []string{joiningFile, recoveringFile} {
+		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return localError(err)
+		}
+	}
+	return nil
+}
+
 // rootWithWords returns the root key that this device's words stand for, as a
 // key file for it names it.
 func (r *Repo) rootWithWords(ctx context.Context, j *Joining) (root crypto.VerifyKey, err error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -238,4 +239,28 @@ func TestRequestsRefused(t *testing.T) {
 	_, err = h.open("a").RequestWith(background, j.Fingerprint())
 	h.want(err, CodeRequestRefused)
 	h.want(h.open("a").Admit(background, q, "again", format.Full), CodeRequestRefused)
+}
+
+// A process that dies right after its device became a member leaves no second
+// copy of the keys behind.
+func TestNoKeysLeftBehind(t *testing.T) {
+	h := newHouse(t)
+	h.asks("b", format.Full)
+	joining, err := os.ReadFile(h.states["b"].path(joiningFile))
+	h.must(err)
+	h.join("b", format.Full)
+	for _, name := range []string{joiningFile, recoveringFile} {
+		h.must(os.WriteFile(h.states["b"].path(name), joining, 0o600))
+	}
+	h.quiet("b")
+	for _, name := range []string{joiningFile, recoveringFile} {
+		if _, err := os.Stat(h.states["b"].path(name)); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	damaged := newState(t)
+	h.must(os.WriteFile(damaged.path(recoveringFile), nil, 0o600))
+	if _, err := Recover(background, h.bare(), RecoverOptions{State: damaged, Name: "n"}); err == nil || !strings.Contains(err.Error(), "remove") {
+		t.Errorf("%v", err)
+	}
 }

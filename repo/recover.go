@@ -91,7 +91,11 @@ func Recover(ctx context.Context, r *Repo, o RecoverOptions) (*Repo, error) {
 func (s *State) recoveringKeys() (*trust.DeviceKeys, error) {
 	b, err := durable.ReadSecret(s.path(recoveringFile))
 	if err == nil {
-		return trust.DecodeDeviceKeys(b)
+		keys, err := trust.DecodeDeviceKeys(b)
+		if err != nil {
+			err = fmt.Errorf("%w; remove %s and recover again", err, s.path(recoveringFile))
+		}
+		return keys, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

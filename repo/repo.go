@@ -141,6 +141,9 @@ func (r *Repo) openDevice(ctx context.Context) (rosters []format.Name, err error
 	if r.ring, err = r.state.loadKeys(); err != nil {
 		return nil, err
 	}
+	if err := r.state.endBeginnings(); err != nil {
+		return nil, err
+	}
 	r.seen, err = r.state.loadSeen()
 	if errors.Is(err, format.ErrMalformed) { // forgotten, which the user has to know
 		r.alarm(Alarm{Code: CodeDamaged, Object: r.state.path(seenFile), Err: err})
