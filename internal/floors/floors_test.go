@@ -26,6 +26,10 @@ var house = []struct {
 	{"7", []string{"cmd/chatkeep", "internal/bench"}},
 	{"6", []string{"daemon/web"}},
 	{"5", []string{"daemon"}},
+	{"4⅘", []string{"daemon/metrics"}},
+	{"4⅗", []string{"daemon/control"}},
+	{"4⅖", []string{"daemon/history", "daemon/sense", "daemon/sense/fakebus"}},
+	{"4⅕", []string{"daemon/schedule", "daemon/policy", "daemon/notify"}},
 	{"4", []string{"snapshot"}},
 	{"3", []string{"repo"}},
 	{"2½", []string{"providers/cloud/signin"}},
@@ -36,8 +40,8 @@ var house = []struct {
 		"internal/madeup", "internal/fakecloud", "internal/fakecloud/suite",
 	}},
 	{"1½", []string{"sources/tree"}},
-	{"1", []string{"config", "crypto", "providers", "sources", "sources/livedb", "repo/format"}},
-	{"0", []string{"internal/durable", "providers/cloud/quiet", "internal/i18n", "internal/words", "internal/needs", "internal/floors"}},
+	{"1", []string{"config", "crypto", "providers", "sources", "sources/livedb", "repo/format", "systemd"}},
+	{"0", []string{"internal/durable", "providers/cloud/quiet", "internal/i18n", "internal/words", "internal/needs", "internal/sdbox", "internal/floors"}},
 	{"ground", []string{"internal/hint"}},
 }
 
@@ -50,17 +54,20 @@ var never = []struct{ who, what, unless, why string }{
 	{"repo/...", "providers/cloud providers/memory providers/providertest", "", "a repository knows no concrete provider"},
 	{"...", "config", "cmd/... internal/bench", "only the top reads the configuration; it passes values down"},
 	{"...", "internal/i18n", "cmd/... daemon/web", "codes and values go up, only the top turns them into words"},
-	{"...", "internal/needs", "providers/providertest sources/sourcetest internal/bench", "it belongs to tests"},
+	{"...", "internal/needs", "providers/providertest sources/sourcetest internal/bench internal/sdbox daemon/sense/fakebus", "it belongs to tests"},
+	{"...", "internal/sdbox daemon/sense/fakebus", "", "they belong to tests"},
 }
 
 // doors lists who alone may import a module, tests included.
 var doors = []struct{ prefix, door string }{
 	{"github.com/rclone/rclone", "providers/cloud/..."},
 	{"google.golang.org/api", "providers/cloud/..."},
-	{"github.com/robfig/cron", "daemon"},
+	{"github.com/robfig/cron", "daemon/schedule"},
 	{"filippo.io/age", "crypto/..."},
-	{"github.com/godbus/dbus", "daemon"},
-	{"github.com/coreos/go-systemd/v22/dbus", "daemon"},
+	{"github.com/godbus/dbus", "daemon/sense/..."},
+	{"github.com/coreos/go-systemd", "daemon"},
+	{"github.com/nicholas-fedor/shoutrrr", "daemon/notify"},
+	{"github.com/prometheus", "daemon/metrics"},
 }
 
 // file is a Go file as far as this package looks at it.
@@ -226,7 +233,8 @@ func TestCheck(t *testing.T) {
 		{"snapshot/take.go", own("repo sources providers crypto"), ""},
 		{"sources/folder/folder.go", own("sources sources/tree internal/hint"), ""},
 		{"sources/profile/capture.go", own("sources sources/tree sources/livedb"), ""},
-		{"daemon/loop.go", "github.com/robfig/cron/v3 github.com/godbus/dbus/v5", ""},
+		{"daemon/schedule/cron.go", "github.com/robfig/cron/v3", ""},
+		{"daemon/sense/bus.go", "github.com/godbus/dbus/v5", ""},
 		{"crypto/seal.go", "filippo.io/age filippo.io/age/armor", ""},
 		{"providers/cloud/open.go", "github.com/rclone/rclone/fs google.golang.org/api/drive/v3 " + own("providers"), ""},
 		{"repo/repo.go", own("repo/format repo/index providers"), ""},
@@ -259,7 +267,7 @@ func TestCheck(t *testing.T) {
 		{"snapshot/take.go", own("internal/needs"), "imports internal/needs: never"},
 		{"cmd/chatkeep/backup.go", "github.com/rclone/rclone/fs", "imports github.com/rclone/rclone/fs, which enters by providers/cloud alone"},
 		{"internal/fakecloud/drive.go", "google.golang.org/api/drive/v3", "imports google.golang.org/api/drive/v3, which enters by providers/cloud alone"},
-		{"daemon/web/web.go", "github.com/robfig/cron/v3", "imports github.com/robfig/cron/v3, which enters by daemon alone"},
+		{"daemon/web/web.go", "github.com/robfig/cron/v3", "imports github.com/robfig/cron/v3, which enters by daemon/schedule alone"},
 		{"repo/repo_test.go", "filippo.io/age", "imports filippo.io/age, which enters by crypto alone"},
 		{"cmd/chatkeep/doctor.go", "github.com/coreos/go-systemd/v22/dbus", "which enters by daemon alone"},
 		{"pkg/util/strings.go", "fmt", "package pkg/util stands on no floor: give it one in internal/floors and in docs/DESIGN.md, part 3"},
