@@ -28,6 +28,14 @@ type RetryOptions struct {
 	// Notify is told of every failure that is tried again, before the wait.
 	// It may be called concurrently; nobody is told.
 	Notify func(err error, wait time.Duration)
+	// Active is called whenever something gets on: bytes move, a call is
+	// answered, a wait begins. It may be called often and concurrently; nobody
+	// is told. One who hears nothing for longer than [LongestWait] knows that
+	// something hangs.
+	Active func()
+	// MostSent bounds the bytes of all packs that are put, zero for any number:
+	// a Put beyond it returns ErrLimit, as beyond a day's limit.
+	MostSent int64
 }
 
 func (o RetryOptions) withDefaults() RetryOptions {
@@ -48,6 +56,9 @@ func (o RetryOptions) withDefaults() RetryOptions {
 	}
 	if o.Notify == nil {
 		o.Notify = func(error, time.Duration) {}
+	}
+	if o.Active == nil {
+		o.Active = func() {}
 	}
 	return o
 }
@@ -84,12 +95,14 @@ func Sleep(ctx context.Context, d time.Duration) error {
 //     not heed ctx; what r still does then has no effect on the caller. It may
 //     read on from the Source it was given.
 func Reliable(r Remote, opt RetryOptions) Remote {
-	return &reliable{r, opt.withDefaults()}
+	opt = opt.withDefaults()
+	return &reliable{r, opt, newAllowance(opt.MostSent)}
 }
 
 type reliable struct {
-	remote Remote
-	opt    RetryOptions
+	remote    Remote
+	opt       RetryOptions
+	allowance *allowance
 }
 
 func (r *reliable) String() string { return r.remote.String() }
@@ -129,6 +142,7 @@ func (r *reliable) retry(ctx context.Context, call func() error) error {
 	waits := r.opt.Backoff()
 	for try := 1; ; try++ {
 		err := call()
+		r.opt.Active()
 		if err == nil {
 			return nil
 		}
@@ -156,6 +170,7 @@ func (r *reliable) wait(err error, waits backoff.BackOff) (time.Duration, bool) 
 
 func (r *reliable) pause(ctx context.Context, why error, wait time.Duration) error {
 	r.opt.Notify(why, wait)
+	r.opt.Active()
 	return r.opt.Sleep(ctx, wait)
 }
 

@@ -70,6 +70,7 @@ func (b *resuming) read(p []byte) (int, error) {
 		p = p[:b.left]
 	}
 	n, err := b.body.Read(p)
+	b.remote.opt.Active()
 	b.at += int64(n)
 	if b.left > 0 {
 		b.left -= int64(n)

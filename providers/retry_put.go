@@ -13,6 +13,10 @@ func (r *reliable) Put(ctx context.Context, name Name, src Source) (info Info, e
 	if err := ValidPut(name, src); err != nil {
 		return Info{}, fmt.Errorf("put: %w", err)
 	}
+	if err := r.allowance.take(name, src.Size()); err != nil {
+		return Info{}, fmt.Errorf("put %s: %w", name, err)
+	}
+	src = r.heard(src)
 	sent := false // an earlier try may have stored the object
 	err = r.retry(ctx, func() (err error) {
 		found := false

@@ -12,6 +12,14 @@ type Bounded interface {
 
 // Room asks the remote behind a Reliable, if it knows.
 func (r *reliable) Room(ctx context.Context) (int64, error) {
+	left, why := r.room(ctx)
+	if own := r.allowance.left(); own != Unknown && (left == Unknown || own < left) {
+		return own, r.allowance.used()
+	}
+	return left, why
+}
+
+func (r *reliable) room(ctx context.Context) (int64, error) {
 	b, ok := r.remote.(Bounded)
 	if !ok {
 		return Unknown, nil

@@ -36,10 +36,13 @@ func (t *taker) account(ctx context.Context, a sources.Account, view sources.Vie
 	if err == nil {
 		err = p.walkErr
 	}
-	if err == nil && p.left.any() {
+	if err == nil && !p.left.none() {
 		t.blind, err = t.isBlind(ctx, a.Name(), p.parent)
 	}
-	if err == nil && src.Files+src.Dirs == 0 && !p.left.any() && len(p.waiting) == 0 {
+	if err == nil && t.blind && p.left.held.Files > 0 {
+		err = heldBlind(a.Name())
+	}
+	if err == nil && src.Files+src.Dirs == 0 && p.left.none() && len(p.waiting) == 0 {
 		var emptied bool
 		if emptied, err = t.emptied(ctx, a.Name(), old); emptied {
 			err = emptyError(a.Name())
@@ -203,7 +206,7 @@ func (p *pipeline) walked(ctx context.Context, e sources.Entry) error {
 // choose decides whether a file is read now.
 func (p *pipeline) choose(it *item) {
 	switch {
-	case it.seen.Priority > p.t.limit.level:
+	case it.seen.Priority > p.t.limit.level, !p.t.limit.admits(it.seen.Category):
 		it.leave()
 	case !p.settled(&it.seen) || p.restless(it):
 		it.wait()

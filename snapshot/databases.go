@@ -110,7 +110,7 @@ func (c *captures) wanted(ctx context.Context, t *taker, account string, view so
 	done := c.done[account]
 	byPath := map[string]*captured{}
 	for _, e := range found {
-		if done[e.Path] == nil && e.Priority <= t.limit.level {
+		if done[e.Path] == nil && e.Priority <= t.limit.level && t.limit.admits(e.Category) {
 			d := &captured{account: account, view: view, entry: e}
 			list, byPath[e.Path] = append(list, d), d
 		}

@@ -20,10 +20,13 @@ const (
 // limit says what one pass takes in. What it doesn't, stays as it was in the
 // last snapshot.
 type limit struct {
-	level int        // the least urgent priority that is taken in
-	time  *allowance // no file is begun after it; nil: no end
-	room  *room      // on the remote; nil: no end is known
+	level int               // the least urgent priority that is taken in
+	time  *allowance        // no file is begun after it; nil: no end
+	room  *room             // on the remote; nil: no end is known
+	admit func(string) bool // which categories may be sent; nil: all
 }
+
+func (l limit) admits(category string) bool { return l.admit == nil || l.admit(category) }
 
 // allowance is the time in which files are begun. It starts with the first of
 // them, however long the databases and the walk to it took: so every pass takes
@@ -45,11 +48,20 @@ type leftover struct {
 	bytes uint64
 	here  bool // some of it is of the pass's own level: time was up
 	next  int  // the most urgent level of the rest
+	held  Held // may not be sent now: no further pass takes it in
 }
 
 func (l *leftover) any() bool { return l.here || l.next > 0 }
 
+// none reports whether everything there is was taken in.
+func (l *leftover) none() bool { return !l.any() && l.held.Files == 0 }
+
 func (l *leftover) add(lim limit, e *sources.Entry) {
+	if !lim.admits(e.Category) {
+		l.held.Files++
+		l.held.Bytes += uint64(e.Size)
+		return
+	}
 	l.bytes += uint64(e.Size)
 	switch {
 	case e.Priority <= lim.level:
@@ -61,6 +73,8 @@ func (l *leftover) add(lim limit, e *sources.Entry) {
 
 func (l *leftover) join(m leftover) {
 	l.bytes += m.bytes
+	l.held.Files += m.held.Files
+	l.held.Bytes += m.held.Bytes
 	l.here = l.here || m.here
 	if m.next > 0 && (l.next == 0 || m.next < l.next) {
 		l.next = m.next

@@ -15,6 +15,7 @@ type meter struct {
 	now  Progress
 	last time.Time
 	tell func(Progress)
+	sent func() uint64 // bytes that went over the line; nil if unknown
 }
 
 const tellEvery = 200 * time.Millisecond
@@ -29,6 +30,9 @@ func (m *meter) add(files, bytes uint64) {
 	m.now.Bytes += bytes
 	if time.Since(m.last) >= tellEvery {
 		m.last = time.Now()
+		if m.sent != nil {
+			m.now.Sent = m.sent()
+		}
 		m.tell(m.now)
 	}
 }
@@ -44,9 +48,11 @@ func (m *meter) pass(bytes uint64) {
 	m.add(1, 0)
 }
 
-// total looks at all files, so that progress can say how much is left.
+// total looks at all files if it should, so that progress can say how much is
+// left.
 func (t *taker) total(ctx context.Context, accounts []sources.Account) error {
-	if t.opt.Progress == nil {
+	t.meter.tell, t.meter.sent = t.opt.Progress, t.writer.Stats().Uploaded.Load
+	if t.opt.Progress == nil || !t.opt.Count {
 		return nil
 	}
 	for _, a := range accounts {
@@ -66,6 +72,5 @@ func (t *taker) total(ctx context.Context, accounts []sources.Account) error {
 			continue // likewise
 		}
 	}
-	t.meter.tell = t.opt.Progress
 	return nil
 }

@@ -146,7 +146,7 @@ func (t *taker) publish(ctx context.Context) (*Taken, error) {
 		return nil, err
 	}
 	head := t.writer.Head()
-	partial := t.left.any() || t.kept && head != nil && head.Partial
+	partial := !t.left.none() || t.kept && head != nil && head.Partial
 	s := &format.Snapshot{Time: t.start.UnixNano(), Root: root, Counts: t.counts, Partial: partial, ShrunkAt: shrink.at, Records: shrink.confirmed}
 	taken.Snapshot, err = t.writer.Publish(ctx, s, t.listing.Seal)
 	if err != nil {

@@ -68,7 +68,7 @@ func (s *stage) isQuick(uploaded uint64, took time.Duration) bool {
 func (s *stage) take(ctx context.Context) (*Taken, error) {
 	s.room = s.newRoom(ctx)
 	for unbounded := s.opt.DryRun; ; {
-		l := limit{level: s.level, room: s.room}
+		l := limit{level: s.level, room: s.room, admit: s.opt.Admit}
 		if !unbounded {
 			l.time = &allowance{}
 		}
@@ -115,5 +115,5 @@ func (t *taker) news() bool {
 // sawAll reports whether a pass knows of all databases that there are.
 func (t *taker) sawAll() bool {
 	unread := func(m format.Remark) bool { return m.Reason == string(sources.Unreadable) }
-	return !t.left.any() && !t.kept && len(t.waiting) == 0 && !slices.ContainsFunc(t.skipped, unread)
+	return t.left.none() && !t.kept && len(t.waiting) == 0 && !slices.ContainsFunc(t.skipped, unread)
 }

@@ -34,8 +34,14 @@ type TakeOptions struct {
 	// Now is the clock, for tests; nil: time.Now.
 	Now func() time.Time
 	// Progress, if not nil, is called from time to time, from one goroutine at
-	// a time. It makes Take look at all files once more, to know the total.
+	// a time.
 	Progress func(Progress)
+	// Count makes Take look at all files once more, so that Progress knows the
+	// totals.
+	Count bool
+	// Admit tells which categories may be sent now; nil: all. The files of others
+	// stay as they are in the last snapshot, and count as held.
+	Admit func(category string) bool
 	// DryRun stores nothing.
 	DryRun bool
 }
@@ -47,6 +53,7 @@ type App struct{ Name, Kind string }
 type Progress struct {
 	Files, TotalFiles uint64
 	Bytes, TotalBytes uint64
+	Sent              uint64 // bytes that went up, or came down
 }
 
 // Taken is what a backup did, in all its snapshots together.
@@ -65,7 +72,13 @@ type Taken struct {
 	// providers.ErrLimit or providers.ErrQuota.
 	Stopped error
 	Left    uint64
+
+	// Held is how much changed that TakeOptions.Admit did not admit.
+	Held Held
 }
+
+// Held is what a backup was not allowed to send.
+type Held struct{ Files, Bytes uint64 }
 
 // Reasons in remarks besides those of package sources.
 const (
@@ -110,6 +123,7 @@ func Take(ctx context.Context, r *repo.Repo, accounts []sources.Account, o TakeO
 			return nil, err
 		}
 		all.add(taken)
+		all.Held = s.left.held
 		all.Stopped, all.Left = s.room.reason(), 0
 		if all.Stopped != nil {
 			all.Left = s.left.bytes

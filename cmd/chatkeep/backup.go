@@ -95,7 +95,7 @@ func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags) (*tak
 	defer o.Close()
 	bar := a.progress("progress.backup")
 	t, err := snapshot.Take(ctx, o.Repo, list, snapshot.TakeOptions{
-		AllowEmpty: f.allowEmpty, DryRun: f.dryRun, Only: only, Apps: apps, LeftOut: leftOut(cfg), Own: a.own(), Progress: bar.tell(),
+		AllowEmpty: f.allowEmpty, DryRun: f.dryRun, Only: only, Apps: apps, LeftOut: leftOut(cfg), Own: a.own(), Progress: bar.tell(), Count: bar.line != nil,
 		Writer: repo.WriterOptions{PackSize: int64(cfg.Remote.PackSize), Client: client()}})
 	bar.end()
 	if err != nil {
