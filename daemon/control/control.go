@@ -37,10 +37,13 @@ type Progress struct {
 
 // Result is how a run ended.
 type Result struct {
-	Outcome  string           `json:"outcome"` // of package history
-	Trouble  *history.Trouble `json:"trouble,omitempty"`
-	Reasons  []policy.Reason  `json:"reasons,omitempty"`  // if it was held
-	Document json.RawMessage  `json:"document,omitempty"` // the job's own, from which the command says what was done
+	Outcome string           `json:"outcome"` // of package history
+	Trouble *history.Trouble `json:"trouble,omitempty"`
+	// Integrity says that something that is stored is damaged, or not what it
+	// should be.
+	Integrity bool            `json:"integrity,omitempty"`
+	Reasons   []policy.Reason `json:"reasons,omitempty"`  // if it was held
+	Document  json.RawMessage `json:"document,omitempty"` // the job's own, from which the command says what was done
 }
 
 // Status is the daemon's view.

@@ -37,6 +37,7 @@ type Run struct {
 	Started time.Time       `json:"started"`
 	Ended   time.Time       `json:"ended,omitzero"` // zero while it runs
 	Outcome string          `json:"outcome,omitempty"`
+	Safe    time.Time       `json:"safe,omitzero"`     // messages written before it were backed up then
 	Reasons []string        `json:"reasons,omitempty"` // codes of policy, where it was held or limited
 	Trouble *Trouble        `json:"trouble,omitempty"`
 	Facts   json.RawMessage `json:"facts,omitempty"` // figures of the job's own, a few hundred bytes

@@ -20,6 +20,7 @@ const (
 // Conditions are what is known of the computer and its connection.
 type Conditions struct {
 	Online      Answer // the internet can be reached, as far as the system knows; behind a portal it can't
+	Portal      Answer // the network wants a sign-in on a web page first
 	Metered     Answer // the connection costs by the byte, or is guessed to
 	Network     string // UUID of the connection; empty if unknown or none
 	NetworkName string // as its owner called it, to be shown to no one else
@@ -31,19 +32,6 @@ type Conditions struct {
 	Pressure    float64  // percent of the last ten seconds in which something had to wait for the processor; -1 if unknown
 	Unasked     []string // codes of what could not be asked: bus, network_manager, upower, login1, pressure, disk
 }
-
-// Allowed says what may be sent: everything, or only some categories, which
-// may be none. The zero value is nothing.
-type Allowed struct {
-	All        bool     `json:"all"`
-	Categories []string `json:"categories,omitempty"`
-}
-
-// Everything and Nothing are the ends of what may be allowed.
-var (
-	Everything = Allowed{All: true}
-	Nothing    = Allowed{}
-)
 
 // Rules are what the user wants. The zero value allows everything.
 type Rules struct {
@@ -72,9 +60,33 @@ type Decision struct {
 	Reasons   []Reason `json:"reasons,omitempty"`    // of what is not allowed, the weightiest first
 }
 
+// Codes of reasons, the weightiest first, and the values they come with.
+const (
+	Paused     = "paused"      // until, unless it is until the user resumes
+	Offline    = "offline"     // none
+	Portal     = "portal"      // none
+	LowDisk    = "low_disk"    // free, least: bytes
+	LowBattery = "low_battery" // percent, least
+	Metered    = "metered"     // none
+	Untrusted  = "untrusted"   // none
+	NoVPN      = "no_vpn"      // none
+	OnBattery  = "on_battery"  // none
+	Busy       = "busy"        // percent, most
+)
+
 // Reason is why something may not be sent: a code for the sentences, and their
-// values.
+// values. No value tells where the computer is: it may be logged, and sent to
+// whoever is notified.
 type Reason struct {
-	Code string         `json:"code"` // offline, portal, metered, untrusted, no_vpn, on_battery, low_battery, low_disk, busy, paused
-	Args map[string]any `json:"args,omitempty"`
+	Code string         `json:"code"`           // one of those above
+	Args map[string]any `json:"args,omitempty"` // whole numbers; until is a text, as in RFC 3339
+}
+
+// Key is the key of the reason's sentence: a short clause, such as "the
+// connection is metered".
+func (r Reason) Key() string {
+	if r.Args["until"] != nil {
+		return "policy." + r.Code + "_until"
+	}
+	return "policy." + r.Code
 }

@@ -2,7 +2,12 @@
 // robfig/cron, and the rule for what was missed.
 //
 // It holds no clock and no goroutine: everything is a function of the last
-// slot and of now, so that a year passes in a test within milliseconds.
+// slot and of now, so that a year passes in a test within milliseconds. A slot
+// is a moment at which a job is to run.
+//
+// robfig/cron only finds the next time that fits an expression, and only on a
+// clock that never changes its zone. What that time means where clocks are put
+// forward and back is decided here; see [Parse].
 package schedule
 
 import "time"

@@ -35,13 +35,13 @@ var house = []struct {
 	{"2½", []string{"providers/cloud/signin"}},
 	{"2", []string{
 		"providers/cloud", "providers/memory", "providers/providertest", "crypto/cryptotest",
-		"sources/profile", "sources/folder", "sources/sourcetest",
+		"sources/profile", "sources/folder", "sources/changes", "sources/sourcetest",
 		"repo/chunker", "repo/index", "repo/trust", "repo/image",
-		"internal/madeup", "internal/fakecloud", "internal/fakecloud/suite",
+		"internal/madeup", "internal/sdbox", "internal/fakecloud", "internal/fakecloud/suite",
 	}},
 	{"1½", []string{"sources/tree"}},
 	{"1", []string{"config", "crypto", "providers", "sources", "sources/livedb", "repo/format", "systemd"}},
-	{"0", []string{"internal/durable", "providers/cloud/quiet", "internal/i18n", "internal/words", "internal/needs", "internal/sdbox", "internal/floors"}},
+	{"0", []string{"internal/durable", "providers/cloud/quiet", "internal/i18n", "internal/words", "internal/needs", "internal/floors"}},
 	{"ground", []string{"internal/hint"}},
 }
 

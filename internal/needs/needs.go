@@ -33,7 +33,9 @@ const (
 	Python3    Need = "python3"    // Python 3
 	Root       Need = "root"       // running as root
 	Namespaces Need = "namespaces" // Linux: unshare may make mount and PID namespaces
+	Systemd    Need = "systemd"    // systemd, and root may mount what a box for it is made of
 	DBus       Need = "dbus"       // the dbus-daemon program
+	DBusMock   Need = "dbusmock"   // the dbusmock module of the system's own Python
 	Restic     Need = "restic"     // the restic program
 	Borg       Need = "borg"       // the borg program
 	Samba      Need = "samba"      // the smbd program
@@ -71,12 +73,23 @@ var missing = map[Need]func() error{
 	Python3:    program("python3", "-c", "import sys; assert sys.version_info[0] == 3"),
 	Root:       sync.OnceValue(notRoot),
 	Namespaces: sync.OnceValue(noNamespaces),
+	Systemd:    program("unshare", "--mount", "--propagation", "private", "--", "sh", "-ec", bootable),
 	DBus:       program("dbus-daemon", "--version"),
+	DBusMock:   program("/usr/bin/python3", "-m", "dbusmock", "--help"),
 	Restic:     program("restic", "version"),
 	Borg:       program("borg", "--version"),
 	Samba:      program("smbd", "--version"),
 	Suite:      noSuite,
 }
+
+// bootable asks for systemd and D-Bus, and mounts an overlay of this machine's
+// root and the cgroups, where nobody else sees them.
+const bootable = `/lib/systemd/systemd --version
+dbus-daemon --version
+mount -t tmpfs tmpfs /sys
+mkdir /sys/upper /sys/work /sys/root /sys/cgroup
+mount -t overlay -o lowerdir=/,upperdir=/sys/upper,workdir=/sys/work overlay /sys/root
+mount -t cgroup2 none /sys/cgroup`
 
 // program asks that the program starts and succeeds with args: a wrapper on
 // the PATH with nothing behind it is as good as none.

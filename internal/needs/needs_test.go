@@ -76,7 +76,7 @@ func TestHave(t *testing.T) {
 
 // Every need can be looked at, whatever this computer has.
 func TestEveryNeedAnswers(t *testing.T) {
-	for _, n := range []Need{Cgo, Zstd, Python3, Root, Namespaces, DBus, Restic, Borg, Samba, Suite} {
+	for _, n := range []Need{Cgo, Zstd, Python3, Root, Namespaces, DBus, DBusMock, Restic, Borg, Samba, Suite} {
 		if missing[n] == nil {
 			t.Errorf("%s can't be looked at", n)
 			continue
