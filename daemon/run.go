@@ -1,0 +1,230 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chatkeep/chatkeep/daemon/control"
+	"github.com/chatkeep/chatkeep/daemon/history"
+	"github.com/chatkeep/chatkeep/daemon/policy"
+	"github.com/chatkeep/chatkeep/internal/hint"
+)
+
+// Why a run was stopped.
+var (
+	errHeld    = hint.New(CodeHeld, errors.New("the rules of the network and of power stopped it"))
+	errStopped = hint.New(CodeStopped, errors.New("the computer sleeps, or the program ends"))
+	errStalled = hint.New(CodeStalled, errors.New("nothing moved for too long"))
+)
+
+// run is a job at work.
+type run struct {
+	job      *Job
+	why      string
+	slot     time.Time
+	missed   int
+	asked    *request
+	decision policy.Decision
+	started  time.Time
+	entry    *history.Entry
+	cancel   context.CancelCauseFunc
+	ctx      context.Context
+	saved    func()          // says that what was there at the start is backed up
+	reasons  []policy.Reason // why it was stopped
+
+	active  atomic.Int64  // when something last got on, on the clock of alive
+	stalled time.Duration // when it was stopped for that; 0: it was not
+	wasHeld bool
+	safe    time.Time
+
+	mu       sync.Mutex
+	progress control.Progress
+
+	outcome Outcome
+}
+
+// cause is why the run was stopped, or nil.
+func (r *run) cause() error { return context.Cause(r.ctx) }
+
+// stricter stops a run of which less is allowed now.
+func (r *run) stricter(d policy.Decision) {
+	r.reasons = d.Reasons
+	r.cancel(errHeld)
+}
+
+// start begins a run.
+func (d *Daemon) start(ctx context.Context, c *candidate, may policy.Decision, now time.Time) {
+	r := &run{job: c.job, why: c.why, slot: c.slot, missed: c.missed, asked: c.asked, decision: may, started: now, saved: func() {}}
+	// The job ends when it is told to, not when the program is: end gives it time.
+	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	r.active.Store(int64(d.alive()))
+	r.wasHeld = d.held[c.job.Name]
+	entry, err := d.runs.Begin(history.Run{Job: r.job.Name, Why: r.why, Slot: r.slot, Missed: r.missed, Started: now, Reasons: codesOf(may.Reasons)})
+	if err != nil {
+		d.log.Error("write the history", "error", err)
+	}
+	r.entry = entry
+	d.running = r
+	delete(d.waiting, r.job.Name)
+	delete(d.held, r.job.Name)
+	d.log.Info("a job begins", "job", r.job.Name, "why", r.why, "missed", r.missed, "allowed", may.Allowed.String())
+	d.supervise("STATUS=" + r.job.Name + " is running")
+	watch := d.plan.Watch
+	go func() {
+		if watch != nil && r.job.OnChange {
+			r.saved = watch.Begin(r.ctx)
+		}
+		r.outcome = d.work(r)
+		d.ended <- r
+	}()
+}
+
+// work does the job. A panic ends the run, not the daemon.
+func (d *Daemon) work(r *run) (out Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.log.Error("a job panicked", "job", r.job.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			out = Outcome{Trouble: history.TroubleOf(hint.New(CodePanicked, fmt.Errorf("%s: %v", r.job.Name, p), "job", r.job.Name), d.now())}
+		}
+	}()
+	t := &Task{Why: r.why, Decision: r.decision, Active: func() { r.active.Store(int64(d.alive())) }}
+	t.Safe = func(at time.Time) { d.isSafe(r, at) }
+	t.Progress = func(p control.Progress) {
+		t.Active()
+		r.mu.Lock()
+		r.progress = p
+		r.mu.Unlock()
+		if r.asked != nil && r.asked.tell != nil {
+			r.asked.tell(p)
+		}
+	}
+	if r.asked != nil {
+		t.Args, t.Watched = r.asked.args, r.asked.tell != nil
+	}
+	return r.job.Run(r.ctx, t)
+}
+
+// isSafe notes that messages are backed up, while the run goes on with the rest.
+func (d *Daemon) isSafe(r *run, at time.Time) {
+	d.mu.Lock()
+	r.safe, d.safe = at, at
+	d.mu.Unlock()
+	d.nudgeTeller()
+}
+
+// Waits after failures in a row.
+var retries = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute, longestRetry}
+
+const longestRetry = 30 * time.Minute
+
+// finish takes in how a run ended.
+func (d *Daemon) finish(r *run) {
+	cause := r.cause()
+	r.cancel(nil)
+	d.mu.Lock()
+	now := d.wall()
+	o := r.outcome
+	end := history.Run{Job: r.job.Name, Why: r.why, Slot: r.slot, Missed: r.missed, Started: r.started, Ended: now,
+		Outcome: d.judge(cause, &o), Trouble: o.Trouble, Safe: r.safe, Facts: o.Facts, Reasons: codesOf(r.decision.Reasons)}
+	if len(r.reasons) > 0 {
+		end.Reasons = codesOf(r.reasons)
+	}
+	d.running = nil
+	d.remember(&end)
+	d.settleSlot(r, end.Outcome, &o, now)
+	if end.Outcome == history.Done || end.Outcome == history.Remarks {
+		if r.job.OnChange && !o.Held {
+			r.saved()
+			d.changes.Oldest, d.changes.Newest = time.Time{}, time.Time{}
+			d.changes.Looked = time.Time{} // look again at once
+		}
+		d.held[r.job.Name] = o.Held
+	} else if r.wasHeld || o.Refused {
+		d.held[r.job.Name] = true
+	}
+	d.save()
+	d.mu.Unlock()
+	if r.entry != nil {
+		if err := r.entry.End(end); err != nil {
+			d.log.Error("write the history", "error", err)
+		}
+	}
+	if r.asked != nil {
+		r.asked.result <- &control.Result{Outcome: end.Outcome, Trouble: o.Trouble, Integrity: o.Integrity, Reasons: r.reasons, Document: o.Document}
+	}
+	d.log.Info("a job ended", "job", r.job.Name, "outcome", end.Outcome, "seconds", int(now.Sub(r.started).Seconds()), "code", codeOf(o.Trouble))
+	d.supervise("STATUS=idle")
+	debug.FreeOSMemory()
+	d.nudgeTeller()
+	d.nudge()
+}
+
+// remember keeps a run for Status.
+func (d *Daemon) remember(end *history.Run) {
+	k := d.known[end.Job]
+	k.last = end
+	if end.Outcome == history.Done || end.Outcome == history.Remarks {
+		k.good = end
+	}
+	d.known[end.Job] = k
+}
+
+// judge names the outcome. What a run that was stopped says of itself is that it
+// was stopped.
+func (d *Daemon) judge(cause error, o *Outcome) string {
+	if o.Trouble == nil {
+		if o.Refused {
+			return history.Held
+		}
+		if o.Remarks || o.Held {
+			return history.Remarks
+		}
+		return history.Done
+	}
+	switch {
+	case errors.Is(cause, errHeld):
+		return history.Held
+	case errors.Is(cause, errStopped):
+		return history.Stopped
+	case errors.Is(cause, errStalled):
+		o.Trouble = history.TroubleOf(errStalled, d.now())
+	}
+	return history.Failed
+}
+
+// settleSlot notes whether the slot is taken care of, and when a failure is
+// tried again.
+func (d *Daemon) settleSlot(r *run, outcome string, o *Outcome, now time.Time) {
+	name := r.job.Name
+	switch outcome {
+	case history.Done, history.Remarks:
+		if r.job.When != nil {
+			if slot, _, due := r.job.Due(d.lastSlot(r.job, r.started), r.started); due {
+				d.state.Slots[name] = slot // and with it all before
+			}
+		}
+		delete(d.state.Retry, name)
+	case history.Failed:
+		if r.why == history.Asked {
+			return
+		}
+		failures := d.state.Retry[name].Failures + 1
+		wait := now.Add(retries[min(failures, len(retries))-1])
+		if o.After.After(wait) {
+			wait = o.After
+		}
+		d.state.Retry[name] = history.Delay{NotBefore: wait, Failures: failures}
+	}
+}
+
+func codeOf(t *history.Trouble) string {
+	if t == nil {
+		return ""
+	}
+	return t.Code
+}
