@@ -64,7 +64,7 @@ func (c *capture) locked(ctx context.Context) (*attempt, error) {
 // lease takes the locks, or returns nil. It is never the first to have the
 // database open: that would vouch for a wal-index which nobody checked.
 func (c *capture) lease(ctx context.Context, at *attempt) (*lease, error) {
-	shm, shmStat, err := c.reach(shmSuffix, os.O_RDWR) // for a lock; never written
+	shm, shmStat, err := c.reach(shmSuffix, os.O_RDONLY)
 	if err != nil {
 		c.tierless = os.IsPermission(err)
 		return nil, ignoreAccess(err)
@@ -103,7 +103,7 @@ func (c *capture) lease(ctx context.Context, at *attempt) (*lease, error) {
 	return l, nil
 }
 
-// ignoreAccess makes nothing of a -shm that is gone or that we may not write.
+// ignoreAccess makes nothing of a -shm that is gone or that we may not read.
 func ignoreAccess(err error) error {
 	if os.IsNotExist(err) || os.IsPermission(err) {
 		return nil
@@ -111,13 +111,15 @@ func ignoreAccess(err error) error {
 	return err
 }
 
-// waitForCheckpoint takes CKPT when no checkpoint is running.
+// waitForCheckpoint takes CKPT when no checkpoint is running. A read lock is
+// enough, as a checkpoint asks for a write lock; and it needs no right to write,
+// which a service in its sandbox does not have.
 func waitForCheckpoint(ctx context.Context, shm *os.File) (bool, error) {
 	if leaveOut.checkpoint {
 		return true, nil
 	}
 	for end := time.Now().Add(ckptPatience); ; {
-		ok, err := take(shm, unix.F_WRLCK, ckptByte)
+		ok, err := take(shm, unix.F_RDLCK, ckptByte)
 		if ok || err != nil || time.Now().After(end) {
 			return ok, err
 		}
