@@ -32,8 +32,8 @@ type amendment struct {
 
 // amend reads the newest roster and begins a change.
 func (r *Repo) amend(ctx context.Context) (*amendment, error) {
-	if r.unfinished != nil {
-		return nil, r.unfinished
+	if r.readsOnly != nil {
+		return nil, r.readsOnly
 	}
 	if err := r.refresh(ctx); err != nil {
 		return nil, err

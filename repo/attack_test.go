@@ -114,7 +114,7 @@ func TestChangeCutOffTwice(t *testing.T) {
 	h.remote.Heal()
 	h.must(h.open("b").Rename(background, h.id("b"), "bee"))
 	h.remote.Inject(memory.Fault{Method: memory.List, Name: "roster/", Call: 2, Err: providers.ErrTemporary})
-	if r, err := Open(background, h.remote, Options{State: h.states["a"]}); err == nil && r.unfinished == nil {
+	if r, err := Open(background, h.remote, Options{State: h.states["a"]}); err == nil && r.readsOnly == nil {
 		t.Fatal("the rest was not cut off")
 	}
 	h.remote.Heal()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/chatkeep/chatkeep/crypto"
@@ -32,6 +33,7 @@ type Report struct {
 	Present    int // objects of which nothing is proven but that they are there
 	Bad        []Bad
 	Alarms     []Alarm
+	Unnoted    bool // the next backup doesn't know what to store again, since this process only looks, see PeekState
 }
 
 // Bad is an object that is not what it should be.
@@ -80,7 +82,10 @@ func (r *Repo) Check(ctx context.Context, o CheckOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &c.rep, errors.Join(r.rememberLost(c.lostOwn()), r.rememberBroken(broken))
+	lost := c.lostOwn()
+	news := !slices.Equal(lost, r.seen.Lost) || !slices.Equal(broken, r.seen.Broken)
+	c.rep.Unnoted = news && r.state.mayWork() != nil
+	return &c.rep, errors.Join(r.rememberLost(lost), r.rememberBroken(broken))
 }
 
 // present counts what nothing was said for or against. The objects in clear

@@ -34,6 +34,9 @@ var ErrRepository = errors.New("there is a repository already")
 // any object of one, or if the state folder already belongs to one. What an
 // init of this device left that died halfway is removed first.
 func Vacant(ctx context.Context, remote providers.Remote, state *State) error {
+	if err := state.mayWork(); err != nil {
+		return err
+	}
 	if state.HasKeys() {
 		return hint.New(CodeInitialised, fmt.Errorf("make repository: %w: this device belongs to one (%s)", ErrRepository, state.dir),
 			"remote", state.dir)

@@ -90,6 +90,9 @@ func (s *State) saveJoining(j *Joining) error {
 		v.Words = hex.EncodeToString(j.words[:])
 	}
 	b, err := json.Marshal(v)
+	if err == nil {
+		err = s.mayWork()
+	}
 	if err != nil {
 		return err
 	}
@@ -128,6 +131,9 @@ func (j *Joining) HasWords() bool { return j.words != nil }
 // again it goes on with the same keys, and renews a request that is gone, or
 // soon will be too old.
 func Join(ctx context.Context, remote providers.Remote, o JoinOptions) (*Joining, error) {
+	if err := o.State.mayWork(); err != nil {
+		return nil, err
+	}
 	if o.State.HasKeys() {
 		return nil, hint.New(CodeMember, fmt.Errorf("join %s: this device belongs to a repository (%s)", remote, o.State.dir))
 	}
@@ -178,6 +184,9 @@ func Join(ctx context.Context, remote providers.Remote, o JoinOptions) (*Joining
 // given, and that a full device of it, or its root, admitted this device with
 // these very keys.
 func FinishJoin(ctx context.Context, remote providers.Remote, o JoinOptions) (*Repo, error) {
+	if err := o.State.mayWork(); err != nil {
+		return nil, err
+	}
 	j, err := o.State.Joining()
 	if err != nil {
 		return nil, err
@@ -230,7 +239,8 @@ func (s *State) becomeMember(ring *trust.Keyring, before string) error {
 // process that made it one have died there.
 func (s *State) endBeginnings() error {
 	for _, name := range []string{joiningFile, recoveringFile} {
-		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := s.remember(func() error { return os.Remove(s.path(name)) })
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return localError(err)
 		}
 	}

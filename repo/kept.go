@@ -26,6 +26,9 @@ func flatName(n format.Name) string { return strings.ReplaceAll(n.String(), "/",
 
 // keep stores copies of objects in the state folder.
 func (s *State) keep(objects []trust.Object) error {
+	if err := s.mayWork(); err != nil {
+		return err
+	}
 	if err := durable.MkdirAll(s.path(keptDir), 0o700); err != nil {
 		return localError(err)
 	}
@@ -53,6 +56,9 @@ func (s *State) kept() ([]trust.Object, error) {
 			continue
 		}
 		sealed, err := os.ReadFile(s.path(keptDir, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the holder of the lock has no more use for it
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read kept objects: %w", err)
 		}

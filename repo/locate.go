@@ -72,10 +72,13 @@ func (r *Repo) openRun(ctx context.Context, device format.DeviceID, digest forma
 		return nil, localError(err)
 	}
 	packs, entries := runOf(x)
-	if err := index.WriteRun(path, packs, entries); err != nil {
-		return nil, localError(err)
+	failed := index.WriteRun(path, packs, entries)
+	// If it could not be written, another process may just have made it and be
+	// reading it: Windows lets nobody replace it then.
+	if run, err = index.OpenRun(path); err != nil && failed != nil {
+		err = localError(failed)
 	}
-	return index.OpenRun(path)
+	return run, err
 }
 
 // runOf turns an index object into the entries of a local run.
@@ -117,7 +120,7 @@ func (r *Repo) openReadIndex(ctx context.Context, s *Snapshot) (*index.Set, erro
 		objects = slices.DeleteFunc(objects, func(d format.Digest) bool { return slices.Contains(head.Index, d) })
 		objects = append(objects, head.Index...)
 	}
-	if r.cache.dir != "" || r.state != nil {
+	if r.cache.dir != "" || r.state.holds() { // there is a folder for runs
 		set, _, err := r.openIndex(ctx, s.Device, objects)
 		return set, err
 	}

@@ -261,6 +261,9 @@ func (r *Repo) Rotate(ctx context.Context) error {
 // stays so, and so does whom such a device admitted on another; a new epoch begins. With the recovery key, keep names devices
 // that belong nevertheless.
 func (r *Repo) Merge(ctx context.Context, keep ...format.DeviceID) error {
+	if r.readsOnly != nil {
+		return r.readsOnly
+	}
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}

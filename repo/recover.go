@@ -29,6 +29,9 @@ const recoveringFile = "recovering.json"
 // the recovery key, and shuts lost devices out. A recovery that ended halfway is
 // completed with the same keys.
 func Recover(ctx context.Context, r *Repo, o RecoverOptions) (*Repo, error) {
+	if err := o.State.mayWork(); err != nil {
+		return nil, err
+	}
 	if o.State.HasKeys() {
 		return nil, hint.New(CodeMember, fmt.Errorf("recover %s: this device belongs to a repository (%s)", r.remote, o.State.dir))
 	}

@@ -27,6 +27,8 @@ type Repo struct {
 	state    *State // nil when opened with the recovery key alone
 	cache    cache
 
+	remembered []byte // the sealed roster this device knew when it was opened
+
 	mu        sync.Mutex
 	seen      seen
 	alarms    []Alarm
@@ -34,7 +36,7 @@ type Repo struct {
 	secrets   map[format.DeviceID]crypto.Secret
 	unseen    format.Head // see noteUnseen
 
-	unfinished error // why a change of the list of devices is not ended; then this process only reads
+	readsOnly error // why this process changes nothing: it only looks, or a change of the list of devices is not ended
 }
 
 // Options say how a repository is opened.
@@ -69,7 +71,10 @@ func Open(ctx context.Context, remote providers.Remote, o Options) (*Repo, error
 	if err := r.loadRoster(ctx, rosters); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", remote, err)
 	}
-	if r.unfinished = r.resumeAmending(ctx); ctx.Err() != nil {
+	if r.readsOnly = r.state.mayWork(); r.readsOnly == nil {
+		r.readsOnly = r.resumeAmending(ctx)
+	}
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	return r, r.loadHeads(ctx)
@@ -138,20 +143,18 @@ func (r *Repo) missingClear(ctx context.Context) error {
 // roster this device knows is not there: its word counts for nothing besides
 // that, and reading it costs a cloud two requests.
 func (r *Repo) openDevice(ctx context.Context) (rosters []format.Name, err error) {
-	if r.ring, err = r.state.loadKeys(); err != nil {
+	m, err := r.state.recall()
+	if err != nil {
 		return nil, err
+	}
+	r.ring, r.remembered, r.seen = m.keys, m.roster, m.seen
+	if m.forgotten != nil { // forgotten, which the user has to know
+		r.alarm(Alarm{Code: CodeDamaged, Object: r.state.path(seenFile), Err: m.forgotten})
 	}
 	if err := r.state.endBeginnings(); err != nil {
 		return nil, err
 	}
-	r.seen, err = r.state.loadSeen()
-	if errors.Is(err, format.ErrMalformed) { // forgotten, which the user has to know
-		r.alarm(Alarm{Code: CodeDamaged, Object: r.state.path(seenFile), Err: err})
-		err = nil
-	}
-	if err == nil {
-		rosters, err = r.rosterNames(ctx)
-	}
+	rosters, err = r.rosterNames(ctx)
 	if err != nil || slices.ContainsFunc(rosters, func(n format.Name) bool { return n.Digest.String() == r.seen.Roster }) {
 		return rosters, err
 	}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/chatkeep/chatkeep/crypto"
-	"github.com/chatkeep/chatkeep/internal/durable"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo/format"
@@ -86,7 +84,7 @@ func (r *Repo) refresh(ctx context.Context) error {
 
 // knownRoster is the newest one this device or this process has accepted.
 func (r *Repo) knownRoster() *trust.Roster {
-	if r.roster != nil || r.state == nil {
+	if r.roster != nil {
 		return r.roster
 	}
 	return r.rememberedRoster()
@@ -267,12 +265,11 @@ func (r *Repo) fetchRoster(ctx context.Context, name format.Name) (*trust.Roster
 }
 
 func (r *Repo) rememberedRoster() *trust.Roster {
-	sealed, err := os.ReadFile(r.state.path(rosterFile))
-	if err != nil {
-		return nil // lost state: as if it had never been seen
+	if r.remembered == nil {
+		return nil
 	}
 	// The file is written before its digest is noted, so only the file counts.
-	roster, err := r.ring.OpenRoster(sealed)
+	roster, err := r.ring.OpenRoster(r.remembered)
 	if err != nil {
 		return nil
 	}
@@ -390,8 +387,8 @@ func (r *Repo) noRoster() hint.Code {
 func rosterObject(d format.Digest) string { return "roster/…" + d.String()[:16] }
 
 func (r *Repo) rememberRoster(tip *trust.Roster) error {
-	if err := durable.WriteFile(r.state.path(rosterFile), tip.Sealed, 0o600); err != nil {
-		return localError(err)
+	if err := r.state.saveRoster(tip); err != nil {
+		return err
 	}
 	r.seen.Roster = tip.Digest.String()
 	return r.state.saveSeen(r.seen)

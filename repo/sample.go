@@ -79,10 +79,11 @@ func (r *Repo) Proof() Proof {
 // ReadBackSample reads one pack back that nothing has proven, at most once a
 // day, and reports whether it did. A pack that is gone or not what was sent
 // becomes an alarm, and its content is stored again by the next backup; where
-// the remote can't be read now, it is tried another time.
+// the remote can't be read now, it is tried another time. Whoever only looks,
+// and could not note what came of it, reads none.
 func (r *Repo) ReadBackSample(ctx context.Context, now time.Time) (bool, error) {
 	s := r.seen.Sample
-	if r.state == nil || len(s.Present) == 0 || now.Sub(time.Unix(s.Last, 0)).Abs() < samplePause {
+	if !r.state.holds() || len(s.Present) == 0 || now.Sub(time.Unix(s.Last, 0)).Abs() < samplePause {
 		return false, nil
 	}
 	digest, err := format.ParseDigest(s.Present[rand.IntN(len(s.Present))])

@@ -24,8 +24,9 @@ import (
 // backup-only device, one new base per database.
 type State struct {
 	dir  string
-	lock *flock.Flock
-	lent []byte // keys that came from elsewhere, see UseKeys
+	lock *flock.Flock // nil if it was opened to look
+	busy error        // then: why nothing in it may be changed, see PeekState
+	lent []byte       // keys that came from elsewhere, see UseKeys
 }
 
 const (
@@ -88,7 +89,12 @@ func (s *State) holder() string {
 }
 
 // Close gives up the lock.
-func (s *State) Close() error { return s.lock.Unlock() }
+func (s *State) Close() error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Unlock()
+}
 
 // Dir returns the folder.
 func (s *State) Dir() string { return s.dir }
@@ -105,20 +111,20 @@ func (s *State) HasKeys() bool {
 
 // UseKeys lends the state this device's keys, as they stand in device.json,
 // where that file is not kept: a credential store has them. They are never
-// written down; keys of later epochs are fetched each time.
+// written down as they are: what they grow to lies sealed in the state folder.
 func (s *State) UseKeys(text []byte) { s.lent = text }
 
 // saveKeys replaces this device's keys, which have grown.
 func (s *State) saveKeys(k *trust.Keyring) error {
 	if s.lent != nil {
-		return nil
+		return s.remember(func() error { return s.saveGrown(k) })
 	}
-	return localError(durable.ReplaceSecret(s.path(keysFile), k.Encode()))
+	return s.remember(func() error { return localError(durable.ReplaceSecret(s.path(keysFile), k.Encode())) })
 }
 
 func (s *State) loadKeys() (*trust.Keyring, error) {
 	if s.lent != nil {
-		return trust.DecodeKeyring(s.lent)
+		return s.loadGrown()
 	}
 	b, err := durable.ReadSecret(s.path(keysFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,11 +174,13 @@ func (s *State) saveSeen(v seen) error {
 	if err != nil {
 		return err
 	}
-	return s.local(durable.WriteFile(s.path(seenFile), append(b, '\n'), 0o600))
+	return s.remember(func() error { return localError(durable.WriteFile(s.path(seenFile), append(b, '\n'), 0o600)) })
 }
 
-// local marks an error of the local disk.
-func (s *State) local(err error) error { return localError(err) }
+// saveRoster keeps the newest list of devices this device has accepted.
+func (s *State) saveRoster(tip *trust.Roster) error {
+	return s.remember(func() error { return localError(durable.WriteFile(s.path(rosterFile), tip.Sealed, 0o600)) })
+}
 
 func (v *seen) head(d format.DeviceID) (format.Head, bool) {
 	for _, h := range v.Heads {

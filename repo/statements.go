@@ -82,7 +82,7 @@ func (r *Repo) mayState() error {
 	case d == nil || d.Revoked:
 		return hint.New(CodeRevoked, errors.New("state: this device was shut out of the repository"))
 	}
-	return nil
+	return r.state.mayWork()
 }
 
 // ConfirmShrink states that a person has looked at what shrank in the

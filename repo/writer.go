@@ -74,8 +74,8 @@ type Stats struct {
 }
 
 // NewWriter prepares a backup: it ends what an interrupted one left, opens the
-// index and sends packs that are waiting in the spool. The state folder must
-// be locked by this process. One Writer at a time.
+// index and sends packs that are waiting in the spool. One Writer at a time;
+// the state folder's lock, which only OpenState takes, sees to that.
 func (r *Repo) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) {
 	if err := r.mayWrite(); err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (r *Repo) mayWrite() error {
 	case d.Role == format.ReadOnly:
 		return hint.New("read_only", errors.New("write: this device only reads"))
 	}
-	return r.unfinished
+	return r.readsOnly
 }
 
 // openLocal opens spool, index and journal.

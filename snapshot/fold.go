@@ -35,6 +35,9 @@ func (p *pipeline) consume(ctx context.Context, b *repo.TreeBuilder, src *format
 func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) error {
 	t := p.t
 	t.counts.Read += it.read
+	if at := it.seen.ModTime; it.seen.Type == sources.File && at.After(t.newest[it.seen.Category]) {
+		t.newest[it.seen.Category] = at
+	}
 	if it.left {
 		p.left.add(t.limit, &it.seen)
 	}

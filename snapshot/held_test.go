@@ -88,3 +88,19 @@ func TestHeldWithoutListing(t *testing.T) {
 	p.restoredApp()
 	p.check(100)
 }
+
+// A backup tells how new the newest file of each category is.
+func TestNewest(t *testing.T) {
+	p := newApp(t, format.Full)
+	p.must(madeup.Database(p.path(messages), 1<<20, 1, true))
+	p.videos(2)
+	for range 2 {
+		taken := p.backup()
+		if got := taken.Newest["videos"]; !got.Equal(old) {
+			t.Errorf("the newest video is of %v, not %v", got, old)
+		}
+		if taken.Newest["messages"].IsZero() {
+			t.Errorf("%v", taken.Newest)
+		}
+	}
+}

@@ -33,6 +33,7 @@ type taker struct {
 	flagged []format.Remark
 	waiting []format.Remark
 	sizes   sizes
+	newest  map[string]time.Time // by category
 	meter   meter
 }
 
@@ -42,7 +43,7 @@ func (s *stage) newTaker(l limit) (*taker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &taker{stage: s, writer: s.writer, listing: list, opt: s.opt, start: s.opt.Now(), seq: s.writer.NextSeq(), limit: l, sizes: newSizes()}, nil
+	return &taker{stage: s, writer: s.writer, listing: list, opt: s.opt, start: s.opt.Now(), seq: s.writer.NextSeq(), limit: l, sizes: newSizes(), newest: map[string]time.Time{}}, nil
 }
 
 // opened is an account with the look at it that this pass takes.
@@ -135,7 +136,7 @@ func (t *taker) publish(ctx context.Context) (*Taken, error) {
 	if err != nil {
 		return nil, err
 	}
-	taken := &Taken{Flagged: t.flagged, Skipped: t.skipped, Waiting: t.waiting, Anew: t.stage.databases.anew()}
+	taken := &Taken{Flagged: t.flagged, Skipped: t.skipped, Waiting: t.waiting, Newest: t.newest, Anew: t.stage.databases.anew()}
 	if t.opt.DryRun {
 		taken.Counts = t.counts
 		stats := t.writer.Stats()

@@ -39,6 +39,8 @@ type TakeOptions struct {
 	// Count makes Take look at all files once more, so that Progress knows the
 	// totals.
 	Count bool
+	// Published, if not nil, is called after each snapshot, the partial ones too.
+	Published func(*repo.Snapshot)
 	// Admit tells which categories may be sent now; nil: all. The files of others
 	// stay as they are in the last snapshot, and count as held.
 	Admit func(category string) bool
@@ -75,6 +77,8 @@ type Taken struct {
 
 	// Held is how much changed that TakeOptions.Admit did not admit.
 	Held Held
+	// Newest is when the newest file of each category was last written.
+	Newest map[string]time.Time
 }
 
 // Held is what a backup was not allowed to send.
@@ -123,6 +127,9 @@ func Take(ctx context.Context, r *repo.Repo, accounts []sources.Account, o TakeO
 			return nil, err
 		}
 		all.add(taken)
+		if o.Published != nil && taken.Snapshot != nil {
+			o.Published(taken.Snapshot)
+		}
 		all.Held = s.left.held
 		all.Stopped, all.Left = s.room.reason(), 0
 		if all.Stopped != nil {
@@ -152,6 +159,6 @@ func (a *Taken) add(t *Taken) {
 	} {
 		*x.sum += x.before
 	}
-	a.Snapshot, a.Counts, a.Flagged, a.Skipped, a.Waiting = t.Snapshot, c, t.Flagged, t.Skipped, t.Waiting
+	a.Snapshot, a.Counts, a.Flagged, a.Skipped, a.Waiting, a.Newest = t.Snapshot, c, t.Flagged, t.Skipped, t.Waiting, t.Newest
 	a.Anew = append(a.Anew, t.Anew...)
 }

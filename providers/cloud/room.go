@@ -21,13 +21,18 @@ func (r *remote) Room(ctx context.Context) (left int64, why error) {
 	return left, why
 }
 
-// left is what may still be sent today, and what more of it is refused with.
+// left is what may still be sent today in large packs, and what more of it is
+// refused with.
 func (s *sent) left() (left int64, why error) {
+	return s.until(s.bound(smallPack))
+}
+
+func (s *sent) until(bound int64) (left int64, why error) {
 	if s.limit <= 0 {
 		return providers.Unknown, nil
 	}
 	now := s.now()
-	s.update(now, func(state *sentState) { left = max(0, s.limit-state.Bytes) })
+	s.update(now, func(state *sentState) { left = max(0, bound-state.Bytes) })
 	return left, s.refuse(now)
 }
 
@@ -36,7 +41,7 @@ type Today struct{ Limit, Sent int64 }
 
 // Today returns it without a request, or false if there is no limit.
 func (r *remote) Today() (Today, bool) {
-	left, why := r.gate.sent.left()
+	left, why := r.gate.sent.until(r.limits.UploadPerDay)
 	if why == nil {
 		return Today{}, false
 	}

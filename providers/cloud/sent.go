@@ -36,6 +36,21 @@ func newSent(home string, limit int64, now func() time.Time) *sent {
 	return s
 }
 
+// A sixteenth of the limit is for small packs alone: with them come the new
+// messages of a day whose media have used up the rest.
+const (
+	smallShare = 16
+	smallPack  = 4 << 20
+)
+
+// bound is up to where a pack of this size may be sent today.
+func (s *sent) bound(size int64) int64 {
+	if size < smallPack {
+		return s.limit
+	}
+	return s.limit - s.limit/smallShare
+}
+
 // begin counts an upload that is about to start, or refuses it for today. The
 // limit is for packs alone: what makes complete packs restorable is small and
 // always goes. One pack a day goes even if the limit is smaller than that.
@@ -48,7 +63,7 @@ func (s *sent) begin(name providers.Name, size int64) (end func(sent int64), err
 	}
 	now := s.now()
 	s.update(now, func(state *sentState) {
-		if isPack(name) && state.Bytes > 0 && state.Bytes+size > s.limit {
+		if isPack(name) && state.Bytes > 0 && state.Bytes+size > s.bound(size) {
 			err = s.refuse(now)
 			return
 		}

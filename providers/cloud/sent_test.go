@@ -60,6 +60,35 @@ func TestDayLimit(t *testing.T) {
 	}
 }
 
+// What media leave of a day is for messages: small packs.
+func TestDayLimitLeavesSomeForMessages(t *testing.T) {
+	s := &sleeper{time: day(1, 12, 0)}
+	g := s.gate(t, t.TempDir(), Limits{UploadPerDay: 160 << 20})
+	large := func() bool {
+		end, ok := begin(t, g, aPack, 50<<20)
+		if ok {
+			end(50 << 20)
+		}
+		return ok
+	}
+	if !large() || !large() || !large() || large() {
+		t.Error("three large packs are let in, and no fourth")
+	}
+	if left, _ := g.sent.left(); left != 0 {
+		t.Errorf("%d bytes are left for media", left)
+	}
+	for i := range 10 {
+		end, ok := begin(t, g, aPack, 1<<20)
+		if !ok {
+			t.Fatalf("the messages of pack %d wait until tomorrow", i)
+		}
+		end(1 << 20)
+	}
+	if _, ok := begin(t, g, aPack, 1); ok {
+		t.Error("more than the limit is sent")
+	}
+}
+
 // Uploads under way count, and what failed doesn't.
 func TestDayLimitCountsWhatIsUnderWay(t *testing.T) {
 	home, s := t.TempDir(), &sleeper{time: day(1, 12, 0)}
