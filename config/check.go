@@ -23,6 +23,7 @@ func (c *Config) check(d *decoder, root *yaml.Node) {
 	c.checkSources(d)
 	c.checkCategories(d)
 	c.checkRemote(d)
+	c.checkDaemon(d)
 }
 
 // has reports whether the file gives a value for path, right or wrong.
@@ -220,6 +221,18 @@ func DeviceName(name string) (usable string, ok bool) {
 		return name, true
 	case usable == "":
 		return hostName(), false
+	}
+	return usable, false
+}
+
+// UsableName reports whether a network or one who is told can be called so, and
+// if not, what comes near to it.
+func UsableName(name string) (usable string, ok bool) {
+	if isName(name) {
+		return name, true
+	}
+	if usable = usableName(name); usable == "" {
+		usable = "home"
 	}
 	return usable, false
 }

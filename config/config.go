@@ -50,8 +50,29 @@ type Config struct {
 	// keys.
 	Remote Remote `yaml:"remote" jsonschema:"required"`
 
+	// Schedule says when the daemon does what.
+	Schedule Schedule `yaml:"schedule,omitempty"`
+
+	// Pull is a folder that the daemon keeps at the latest state.
+	Pull Pull `yaml:"pull,omitempty"`
+
 	// Network bounds what goes over the line.
 	Network Network `yaml:"network,omitempty"`
+
+	// Power says what the daemon sends on battery, and while the computer is
+	// busy.
+	Power Power `yaml:"power,omitempty"`
+
+	// LeastFree is how much of this computer's disk stays free: with less, the
+	// daemon backs nothing up. Left out, it is 256MiB, which is what a backup
+	// needs for itself.
+	LeastFree Size `yaml:"least_free,omitempty" jsonschema:"default=256MiB"`
+
+	// Overdue says when network and power are asked no more.
+	Overdue Overdue `yaml:"overdue,omitempty"`
+
+	// Notify says who is told what is wrong.
+	Notify Notify `yaml:"notify,omitempty"`
 
 	// Profiles describe apps that chatkeep doesn't know by itself, so that they
 	// can stand in sources.
@@ -225,9 +246,27 @@ func RemoteTypes() []RemoteType {
 	}
 }
 
-// Network says how much of the line chatkeep may use. It bounds nothing where
-// the remote is local.
+// Network says how much of the line chatkeep may use, and over which lines the
+// daemon sends what. It bounds nothing where the remote is local. What the
+// system doesn't tell, such as whether a line is metered, forbids nothing.
 type Network struct {
+	// OnMetered is what is sent where it may cost by the byte, as on a phone's
+	// hotspot: pause, first-only, allow, or a list of categories. Left out, it is
+	// first-only, so that messages are safe and media wait for another line.
+	OnMetered Allowance `yaml:"on_metered,omitempty"`
+
+	// Trusted names the networks that are yours: one, or a list, made with
+	// chatkeep network trust NAME. Left out, all networks are alike.
+	Trusted Trusted `yaml:"trusted,omitempty,flow"`
+
+	// Elsewhere is what is sent on networks that are not in trusted, like
+	// on_metered. Left out, it is pause once trusted is there.
+	Elsewhere Allowance `yaml:"elsewhere,omitempty"`
+
+	// WithoutVPN is what is sent while no VPN is up, like on_metered. Left out,
+	// it is allow.
+	WithoutVPN Allowance `yaml:"without_vpn,omitempty"`
+
 	// Upload is the most that goes up in a second, such as 2MiB/s. Left out, or
 	// unlimited, there is no limit.
 	Upload Rate `yaml:"upload,omitempty"`
@@ -262,9 +301,8 @@ type Rate int64
 
 // later lists keys that are planned but don't work in this version.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[Config]():  {"schedule", "power", "keep", "notify"},
-	reflect.TypeFor[Network](): {"on_metered", "trusted"},
-	reflect.TypeFor[Remote]():  {"account"},
+	reflect.TypeFor[Config](): {"keep"},
+	reflect.TypeFor[Remote](): {"account"},
 }
 
 // laterSources are apps that are planned but don't work in this version.
@@ -280,6 +318,10 @@ var other = map[string]string{
 	"file": "local", "disk": "local", "folder": "local", "dav": "webdav", "ssh": "sftp", "samba": "smb",
 	"nutstore": "jianguoyun", "alist": "openlist", "cos": "tencent-cos", "tencentcos": "tencent-cos", "oss": "aliyun-oss", "aliyun": "aliyun-oss", "alibaba": "aliyun-oss", "kodo": "qiniu",
 	"bwlimit": "upload", "ca": "ca_cert", "settings": "options", "http_proxy": "proxy",
+	"cron": "schedule", "timezone": "zone", "tz": "zone", "check": "verify", "time": "at", "retention": "keep",
+	"metered": "on_metered", "wifi": "trusted", "vpn": "without_vpn", "battery": "on_battery", "cpu": "busy",
+	"never": "pause", "stop": "pause", "nothing": "pause", "first": "first-only", "always": "allow", "all": "allow", "everything": "allow",
+	"notifications": "notify", "alerts": "notify", "target": "to", "devices": "device", "categories": "category",
 }
 
 // defaults fills in what the file leaves out.
@@ -288,6 +330,7 @@ func (c *Config) defaults() {
 		c.Device = hostName()
 	}
 	c.Remote.defaults()
+	c.daemonDefaults()
 }
 
 func (r *Remote) defaults() {

@@ -65,6 +65,7 @@ remote:
 		Remote: Remote{Type: "local", Folder: "/home/li/backup", PackSize: 16 << 20},
 	}
 	want.file, want.positions = c.file, c.positions
+	want.daemonDefaults()
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -84,6 +85,7 @@ func TestDefaults(t *testing.T) {
 		Remote:  Remote{Type: "local", Folder: "/conf/chatkeep", PackSize: 64 << 20},
 	}
 	want.file, want.positions = c.file, c.positions
+	want.daemonDefaults()
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -184,6 +186,7 @@ func TestNetwork(t *testing.T) {
 		"\n  timetable: 08:00,512KiB/s 23:00,unlimited": {Timetable: Timetable{{day(8, 0), 512 << 10, 512 << 10}, {At: day(23, 0)}}},
 	} {
 		c := mustParse(t, "sources: [/a]\nnetwork: "+text+rest)
+		want.OnMetered = Allowance{Word: AllowFirst}
 		if !reflect.DeepEqual(c.Network, want) {
 			t.Errorf("%s is %+v, want %+v", text, c.Network, want)
 		}
@@ -294,6 +297,18 @@ remote:
   type: local
   folder: /home/li/x
   pack_size: 64MiB
+schedule:
+  backup: '*/30 * * * *'
+  verify: '@weekly'
+  on_change: 3m
+network:
+  on_metered: first-only
+least_free: 256MiB
+overdue:
+  after: 3d
+  upload: 50MiB
+notify:
+  stale: 24h
 `
 	if got := string(c.YAML()); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -363,6 +378,7 @@ func TestExample(t *testing.T) {
 func allWorkingKeys() []string {
 	var keys []string
 	for _, t := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[Source](), reflect.TypeFor[Remote](), reflect.TypeFor[Network](),
+		reflect.TypeFor[Schedule](), reflect.TypeFor[Timing](), reflect.TypeFor[Pull](), reflect.TypeFor[Power](), reflect.TypeFor[Overdue](), reflect.TypeFor[Notify](),
 		reflect.TypeFor[Profile](), reflect.TypeFor[Marker](), reflect.TypeFor[Pages](), reflect.TypeFor[Never]()} {
 		for i := range t.NumField() {
 			if key := keyOf(t.Field(i)); key != "" {

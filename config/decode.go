@@ -55,6 +55,8 @@ func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
 		v.SetString(d.text(n, path))
 	case reflect.Int:
 		v.SetInt(d.number(n, path))
+	case reflect.Bool:
+		v.SetBool(d.yes(n, path))
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		d.value(n, path, v.Elem())
@@ -173,6 +175,15 @@ func (d *decoder) number(n *yaml.Node, path string) int64 {
 		return 0
 	}
 	return v
+}
+
+// yes reads true or false, or reports why it is neither and returns false.
+func (d *decoder) yes(n *yaml.Node, path string) bool {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" {
+		d.fail(n, path, "want_bool", "key", path)
+		return false
+	}
+	return strings.EqualFold(n.Value, "true")
 }
 
 // valueOf is what a pointer points at, for list.

@@ -63,6 +63,8 @@ func (d *decoder) diagnose(data []byte) bool {
 
 // allKeys are the keys anywhere in the file.
 var allKeys = slices.Concat(keysOf(reflect.TypeFor[Config]()), keysOf(reflect.TypeFor[Source]()), keysOf(reflect.TypeFor[Remote]()), keysOf(reflect.TypeFor[Network]()),
+	keysOf(reflect.TypeFor[Schedule]()), keysOf(reflect.TypeFor[Timing]()), keysOf(reflect.TypeFor[Pull]()), keysOf(reflect.TypeFor[Power]()),
+	keysOf(reflect.TypeFor[Overdue]()), keysOf(reflect.TypeFor[Notify]()),
 	keysOf(reflect.TypeFor[Profile]()), keysOf(reflect.TypeFor[Place]()), keysOf(reflect.TypeFor[Marker]()), keysOf(reflect.TypeFor[Rule]()))
 
 // fullWidthColon reports whether text is "key：value".

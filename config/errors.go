@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/agnivade/levenshtein"
+
+	"github.com/chatkeep/chatkeep/internal/hint"
 )
 
 // Code is the stable name of a kind of mistake, such as "unknown_key". Its
@@ -66,6 +68,19 @@ var sentences = map[Code]string{
 	"first_and_left_out": `{value} is in first too; it can't go first and be left out`,
 	"duplicate_profile":  `the name {name} is taken by another profile or app; give this one another name`,
 	"unknown_type":       `unknown type of remote {value}`,
+	"want_bool":          `{key} must be true or false`,
+	"bad_span":           `{value} is not a time; write it like 10m, 36h or 3d, or off`,
+	"bad_percent":        `{value} is not a percentage; write it like 20%`,
+	"bad_hours":          `{value} is no part of a day; write it like "22:00-07:00"`,
+	"want_allowance":     `{key} must be pause, first-only, allow, or a list of categories, such as [messages]`,
+	"needs_key":          `{key} has no effect without {other}; add it, or remove this`,
+	"pull_apart":         `{value} and {other} are one folder, or one lies in the other; what is brought back needs a folder of its own`,
+	"schedule_syntax":    `{value} is not a schedule ({problem}); write it like "*/30 * * * *", "0 3 * * *", @daily or "@every 2h"`,
+	"schedule_never":     `{value} never fires: there is no such day`,
+	"schedule_interval":  `{value} is not possible: an interval is from one minute to ten years`,
+	"schedule_zone":      `there is no time zone {value}; write it like Asia/Shanghai or Europe/Berlin`,
+	"jitter_long":        `{value} is too long to put it off: it comes again after {most}`,
+	"network_unknown":    `the network {value} is not known on this computer; while you are connected to it, run: chatkeep network trust {value}`,
 	"duplicate_value":    `{value} is in the list twice`,
 }
 
@@ -133,6 +148,16 @@ func (list Errors) Unwrap() []error {
 		errs[i] = e
 	}
 	return errs
+}
+
+// Bad returns the mistakes in the order of their places, as the error that
+// [Load] gives; nil if there is none.
+func (list Errors) Bad() error {
+	if len(list) == 0 {
+		return nil
+	}
+	list.sort()
+	return hint.New(CodeBad, list[:min(len(list), maxErrors)])
 }
 
 func (list Errors) sort() {

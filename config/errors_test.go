@@ -15,10 +15,9 @@ func TestMistakes(t *testing.T) {
 		{"word of other tools", "sources: [{path: /a, folder: /a}]", "1:12: unknown key sources[0].path; did you mean folder?"},
 		{"nothing near", "telephone: x", "1:1: unknown key telephone"},
 		{"other case", "Device: x", "1:1: unknown key Device; did you mean device?"},
-		{"not yet", "schedule: {backup: x}", "1:1: schedule is not available in this version yet; remove it for now"},
+		{"not yet", "keep: {last: 3}", "1:1: keep is not available in this version yet; remove it for now"},
 		{"not yet inside", "remote: {type: drive, folder: x, account: y}", "1:34: remote.account is not available in this version yet; remove it for now"},
-		{"not yet of the network", "network: {upload: 1MiB/s, on_metered: pause}", "1:27: network.on_metered is not available in this version yet; remove it for now"},
-		{"near to a later key", "shedule: x", "1:1: unknown key shedule; did you mean schedule?"},
+		{"near to a later key", "keeps: x", "1:1: unknown key keeps; did you mean keep?"},
 		{"app", "sources: [telegram]", "1:11: backing up telegram by itself is not available in this version yet; name its folder instead"},
 		{"app as a key", "sources: [{app: Telegram}]", "1:17: backing up Telegram by itself is not available in this version yet; name its folder instead"},
 		{"near to an app", "sources: [wechta]", "1:11: wechta is neither a folder nor an app this version knows; write a folder as a path, such as ./wechta; did you mean wechat?"},
@@ -190,7 +189,7 @@ sources:
   - telegram
 devise: x
 first: [mesages]
-power: {}
+keep: {}
 `)
 	want := []string{
 		"/conf/chatkeep.yaml:2:1: remote is missing",
@@ -198,7 +197,7 @@ power: {}
 		"/conf/chatkeep.yaml:4:5: backing up telegram by itself is not available in this version yet; name its folder instead",
 		"/conf/chatkeep.yaml:5:1: unknown key devise; did you mean device?",
 		"/conf/chatkeep.yaml:6:9: there is no category mesages; chatkeep accounts shows them; did you mean messages?",
-		"/conf/chatkeep.yaml:7:1: power is not available in this version yet; remove it for now",
+		"/conf/chatkeep.yaml:7:1: keep is not available in this version yet; remove it for now",
 	}
 	if got := strings.Split(errs.Error(), "\n"); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

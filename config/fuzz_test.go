@@ -24,6 +24,10 @@ func FuzzParse(f *testing.F) {
 		"sources: [{app: qq, account: x, root: ~/x, locks: none, leave_out: [cache]}, /b]\nfirst: [files]\nleave_out: []\nremote: local:x",
 		"sources: talk\nremote: local:x\nprofiles: [{name: talk, places: [{}], account: {folders: [], marker: [x]}, database: {}, rules: [{category: other, priority: 0, quiet: 1m, include: []}], never: [{paths: [a]}]}]",
 		"sources: [/a]\nremote: {type: s3, folder: b//c, options: {region: x, force_path_style: true, port: 0x1F, a: 'null', 'b c': '1'}, proxy: http://a:1/, ca_cert: x, transfers: 2}\nnetwork: {upload: 2MiB/s, timetable: '23:00,unlimited:1B/s 08:00,1.5kB/s'}",
+		"remote: local:x\nsources: [/a]\nschedule: {backup: {at: off, zone: X, jitter: 1d1h}, verify: '@every 1h', pull: x, digest: y, on_change: off}\n" +
+			"pull: {to: /z, device: a, source: [], category: [files], mirror: TRUE}\nnotify: {to: [a, 'yes'], quiet: 22:00-07:00, stale: 0d9s, phone_backup: 30d}",
+		"remote: local:x\nnetwork: {on_metered: pause, trusted: [], elsewhere: [files], without_vpn: allow}\npower: {on_battery: first-only, least_battery: 1%, busy: 099%}\n" +
+			"least_free: 1B\noverdue: {after: off, upload: 1B}\nnotify: a",
 		"a: &a [*a]\n<<: *a",
 		"? [a]\n: b\n? {c: d}",
 		"---\n---\n",

@@ -53,22 +53,31 @@ func Load(path string) (*Config, error) {
 // looks at nothing on the disk; it does ask for the home folder and the host
 // name. Errors are as for [Load].
 func Parse(name string, data []byte) (*Config, error) {
-	dir, err := filepath.Abs(filepath.Dir(name))
+	c, _, err := read(name, data)
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	d := &decoder{file: name, dir: dir, positions: positions{"": {1, 1}}}
-	c := &Config{file: name, positions: d.positions}
-	if root := d.document(data); root != nil {
-		d.group(root, "", reflect.ValueOf(c).Elem())
-		c.check(d, root)
-	}
-	if len(d.errs) > 0 {
-		d.errs.sort()
-		return nil, hint.New(CodeBad, d.errs[:min(len(d.errs), maxErrors)])
+		return nil, err
 	}
 	c.defaults()
 	return c, nil
+}
+
+// read is Parse without the defaults, with the nodes of the file.
+func read(name string, data []byte) (*Config, *yaml.Node, error) {
+	dir, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	d := &decoder{file: name, dir: dir, positions: positions{"": {1, 1}}}
+	c := &Config{file: name, positions: d.positions}
+	root := d.document(data)
+	if root != nil {
+		d.group(root, "", reflect.ValueOf(c).Elem())
+		c.check(d, root)
+	}
+	if err := d.errs.Bad(); err != nil {
+		return nil, nil, err
+	}
+	return c, root, nil
 }
 
 // document returns the mapping that the file is, or nil after reporting why

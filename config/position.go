@@ -39,6 +39,14 @@ func (c *Config) Position(path string) (line, column int) {
 	return max(p.line, 1), max(p.column, 1)
 }
 
+// Mistake is a mistake at path that another package found, for [Errors] with
+// its place. Pairs are a name and a value for the sentence of the code.
+func (c *Config) Mistake(path string, code Code, pairs ...any) *Error {
+	d := &decoder{file: c.file, positions: c.positions}
+	line, column := c.Position(path)
+	return d.fail(position{line, column}.node(), path, code, pairs...)
+}
+
 // At puts file, line and column of the value at path before an error that
 // another package found there. A nil err gives nil.
 func (c *Config) At(path string, err error) error {

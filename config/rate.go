@@ -68,9 +68,7 @@ func (d *decoder) rate(n *yaml.Node, path, text string) (Rate, bool) {
 // decode reads "HH:MM,RATE HH:MM,UP:DOWN".
 func (t *Timetable) decode(d *decoder, n *yaml.Node, path string) {
 	text := d.text(n, path)
-	if wide := strings.IndexAny(text, "，：　"); wide >= 0 {
-		found := string([]rune(text[wide:])[:1])
-		d.fail(n, path, "fullwidth", "found", found, "want", map[string]string{"，": ",", "：": ":", "　": "a space"}[found])
+	if d.wide(n, path, text) {
 		return
 	}
 	var slots Timetable
@@ -92,15 +90,33 @@ func (t *Timetable) decode(d *decoder, n *yaml.Node, path string) {
 	*t = slots
 }
 
+// wide reports what an input method made of the signs in a time.
+func (d *decoder) wide(n *yaml.Node, path, text string) bool {
+	at := strings.IndexAny(text, "，：－　")
+	if at < 0 {
+		return false
+	}
+	found := string([]rune(text[at:])[:1])
+	d.fail(n, path, "fullwidth", "found", found, "want", map[string]string{"，": ",", "：": ":", "－": "-", "　": "a space"}[found])
+	return true
+}
+
+// timeOfDay reads HH:MM.
+func timeOfDay(text string) (since time.Duration, ok bool) {
+	t, err := time.Parse("15:04", text)
+	if err != nil || len(text) != len("15:04") {
+		return 0, false
+	}
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, true
+}
+
 // slot reads one word of a timetable.
 func (d *decoder) slot(n *yaml.Node, path, word string) (s Slot, ok bool) {
 	at, rates, _ := strings.Cut(word, ",")
-	since, err := time.Parse("15:04", at)
-	if err != nil || len(at) != len("15:04") || rates == "" {
+	if s.At, ok = timeOfDay(at); !ok || rates == "" {
 		d.fail(n, path, "bad_timetable", "value", shorten(word))
 		return s, false
 	}
-	s.At = time.Duration(since.Hour())*time.Hour + time.Duration(since.Minute())*time.Minute
 	up, down, both := strings.Cut(rates, ":")
 	if !both {
 		down = up

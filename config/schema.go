@@ -22,6 +22,9 @@ var source string
 //go:embed profile.go
 var profileSource string
 
+//go:embed daemon.go
+var daemonSource string
+
 // Example is a configuration that uses every key, with comments.
 //
 //go:embed example.yaml
@@ -59,7 +62,7 @@ var schema = sync.OnceValue(func() []byte {
 // ("Config.Device"), each as one line.
 func comments() map[string]string {
 	found := map[string]string{}
-	for _, text := range []string{source, profileSource} {
+	for _, text := range []string{source, daemonSource, profileSource} {
 		file, err := parser.ParseFile(token.NewFileSet(), "", text, parser.ParseComments)
 		if err != nil {
 			panic(fmt.Sprintf("config: read own source: %v", err)) // it was compiled

@@ -18,6 +18,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -101,6 +103,7 @@ type Outcome struct {
 	Held      bool             // some of it was not allowed, and is to be done when it is
 	After     time.Time        // not to be tried again before; zero: any time
 	Refused   bool             // nothing could be done with what is allowed
+	Busy      bool             // another program is at work here: Trouble says so, and it is tried again soon
 	Facts     json.RawMessage  // for the history
 	Document  json.RawMessage  // for who asked
 }
@@ -143,9 +146,12 @@ type Daemon struct {
 	since time.Time // on the wall clock
 	born  time.Time // likewise, with the monotonic one
 
-	wake  chan struct{}
-	ended chan *run
-	tell  chan struct{}
+	wake   chan struct{}
+	ended  chan *run
+	looked chan *sight
+	tell   chan struct{}
+
+	reloads sync.Mutex // held by who reads the configuration again
 
 	mu        sync.Mutex
 	plan      *Plan
@@ -154,13 +160,17 @@ type Daemon struct {
 	running   *run
 	asked     []*request
 	held      map[string]bool     // jobs that are to be run again when more is allowed
+	limits    map[string]limit    // of jobs whose last run did all it might
 	waiting   map[string][]string // codes of why a job that is due waits
 	decision  policy.Decision
 	decided   bool
 	better    time.Time // since when more is allowed than before
 	seen      policy.Conditions
 	changes   control.Changes
+	looking   *sight              // the look that is under way
+	begun     int                 // how many jobs began
 	safe      time.Time           // messages written before it are backed up
+	overdue   time.Time           // when something was last sent only because nothing was safe for so long
 	known     map[string]lastRuns // by job
 	sleeping  bool
 	woken     time.Time
@@ -179,8 +189,8 @@ type request struct {
 
 // New returns a daemon that has read its configuration and what it noted before.
 func New(o Options) (*Daemon, error) {
-	d := &Daemon{opt: o, now: o.Now, log: o.Log, runs: history.Open(o.Dir), wake: make(chan struct{}, 1), ended: make(chan *run, 1), tell: make(chan struct{}, 1),
-		held: map[string]bool{}, waiting: map[string][]string{}}
+	d := &Daemon{opt: o, now: o.Now, log: o.Log, runs: history.Open(o.Dir), wake: make(chan struct{}, 1), ended: make(chan *run, 1), looked: make(chan *sight, 1), tell: make(chan struct{}, 1),
+		held: map[string]bool{}, limits: map[string]limit{}, waiting: map[string][]string{}}
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -197,34 +207,51 @@ func New(o Options) (*Daemon, error) {
 	}
 	lost, err := d.runs.Recover(d.now())
 	if err != nil {
-		return nil, err
+		d.log.Error("read the history", "error", err)
 	}
 	for _, r := range lost {
 		d.log.Warn("a job was running when the program ended without a word", "job", r.Job)
 	}
 	d.since, d.born = d.wall(), time.Now()
-	return d, d.recall()
+	d.recall()
+	return d, nil
 }
 
 // lastRuns are a job's last run, and the last one that did its work.
 type lastRuns struct{ last, good *history.Run }
 
-// recall reads what the history has of the jobs.
-func (d *Daemon) recall() error {
+// recall reads what the history has of the jobs. That it can't be read is said
+// and no reason to end: what is due is noted elsewhere.
+func (d *Daemon) recall() {
 	d.known = map[string]lastRuns{}
 	for i := range d.plan.Jobs {
 		name := d.plan.Jobs[i].Name
 		last, err := d.runs.LastOf(name)
 		good, gerr := d.runs.LastGood(name)
 		if err := errors.Join(err, gerr); err != nil {
-			return err
+			d.log.Error("read the history", "job", name, "error", err)
 		}
 		d.known[name] = lastRuns{last, good}
 	}
-	if good := d.known[backup].good; good != nil {
-		d.safe = good.Safe
+	if safe := LastSafe(d.runs); safe.After(d.safe) {
+		d.safe = safe
 	}
-	return nil
+}
+
+// LastSafe is up to when messages are backed up, as far as the history knows;
+// zero if it doesn't. A run that was stopped, or that failed, may have seen to
+// it before; one of some sources alone does not.
+func LastSafe(log *history.Log) time.Time {
+	runs, err := log.Last(math.MaxInt)
+	if err != nil {
+		return time.Time{}
+	}
+	for _, r := range slices.Backward(runs) {
+		if r.Job == backup && !r.Safe.IsZero() {
+			return r.Safe
+		}
+	}
+	return time.Time{}
 }
 
 // backup is the name of the job whose success makes messages safe.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/chatkeep/chatkeep/daemon/control"
@@ -22,10 +23,12 @@ type candidate struct {
 
 // begin starts one of the jobs that want to run, if one may.
 func (d *Daemon) begin(ctx context.Context, now time.Time) {
-	if len(d.asked) > 0 {
+	for len(d.asked) > 0 && d.running == nil {
 		r := d.asked[0]
 		d.asked = d.asked[1:]
 		d.beginAsked(ctx, r, now)
+	}
+	if d.running != nil {
 		return
 	}
 	var first *candidate
@@ -102,7 +105,7 @@ func (d *Daemon) wants(j *Job, now time.Time) *candidate {
 			return &candidate{job: j, why: why, slot: slot, missed: missed}
 		}
 	}
-	if at := d.quietAt(); j.OnChange && !at.IsZero() && !now.Before(at) {
+	if at := d.quietAt(); j.OnChange && !at.IsZero() && !now.Before(at) && !d.isLimited(j, false) {
 		return &candidate{job: j, why: history.Changed, slot: at}
 	}
 	if d.held[j.Name] && d.decision.Allowed.All {
@@ -136,12 +139,32 @@ func (d *Daemon) hindered(c *candidate, now time.Time) []string {
 	switch {
 	case allowed.None(), !allowed.All && !c.job.Partly:
 		return codesOf(d.decision.Reasons)
+	case d.isLimited(c.job, true):
+		return codesOf(d.decision.Reasons)
 	case !d.better.IsZero() && now.Before(d.better.Add(settle)) && !now.Before(d.better):
 		return []string{"settling"}
 	case d.isWaking(now):
 		return []string{"waking"}
 	}
 	return nil
+}
+
+// limit is what the last run of a job could do: nothing more comes of another
+// one while no more is allowed.
+type limit struct {
+	allowed policy.Allowed
+	refused bool      // it could do nothing at all
+	newest  time.Time // change there was
+}
+
+// isLimited reports whether a job could do nothing with what is allowed, or else
+// whether it did all it might for the messages there are.
+func (d *Daemon) isLimited(j *Job, refused bool) bool {
+	l, ok := d.limits[j.Name]
+	if !ok || l.allowed.StricterThan(d.decision.Allowed) {
+		return false
+	}
+	return l.refused || !refused && !d.changes.Newest.After(l.newest)
 }
 
 // isWaking reports whether the computer has just woken up and its network may
@@ -160,10 +183,20 @@ func (d *Daemon) isWaking(now time.Time) bool {
 	return awake < wakingAtMost
 }
 
+// isPassing reports whether a job waits for something that the history need not
+// explain: a moment, or the time after a failure, which is in it.
+func isPassing(why []string) bool {
+	return why[0] == "settling" || why[0] == "waking" || why[0] == "retry"
+}
+
 // noteWaiting explains in the history, once, why a slot does not run now.
 func (d *Daemon) noteWaiting(c *candidate, why []string, now time.Time) {
-	if len(d.waiting[c.job.Name]) > 0 || why[0] == "settling" || why[0] == "waking" || why[0] == "retry" {
+	before := d.waiting[c.job.Name]
+	if len(before) > 0 && !isPassing(before) || d.isLimited(c.job, true) || isPassing(why) {
 		return
+	}
+	if last := d.known[c.job.Name].last; last != nil && last.Outcome == history.Held && last.Why != history.Asked && slices.Equal(last.Reasons, why) {
+		return // the run that was stopped says it
 	}
 	d.log.Info("a job waits", "job", c.job.Name, "why", why)
 	err := d.runs.Add(history.Run{Job: c.job.Name, Why: c.why, Slot: c.slot, Missed: c.missed, Started: now, Ended: now, Outcome: history.Held, Reasons: why})

@@ -35,6 +35,8 @@ func (d *Daemon) Loop(ctx context.Context) {
 			d.falls(ending)
 		case r := <-d.ended:
 			d.finish(r)
+		case s := <-d.looked:
+			d.noteChanges(s)
 		}
 		timer.Stop()
 	}
@@ -99,11 +101,10 @@ type turnTime struct{ wall, mono time.Time }
 func (d *Daemon) turn(ctx context.Context) time.Duration {
 	now := d.wall()
 	conditions := d.opt.Sense.Now()
-	oldest, newest := d.look(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.noticeSleep(now)
-	d.noteChanges(now, oldest, newest)
+	d.look(ctx, now)
 	d.decide(now, conditions)
 	d.watch(now)
 	if d.running == nil && !d.sleeping && ctx.Err() == nil {
@@ -114,36 +115,6 @@ func (d *Daemon) turn(ctx context.Context) time.Duration {
 		d.nudgeTeller()
 	}
 	return d.rest(now)
-}
-
-// look asks for new messages, unless a job is at work: then they are looked for
-// after it.
-func (d *Daemon) look(ctx context.Context) (oldest, newest time.Time) {
-	d.mu.Lock()
-	watch, busy := d.plan.Watch, d.running != nil || d.sleeping
-	changes := d.changes
-	due := d.wall().Sub(changes.Looked) >= poll-time.Second || changes.Looked.After(d.wall())
-	d.mu.Unlock()
-	if watch == nil || busy || !due {
-		return changes.Oldest, changes.Newest
-	}
-	return watch.Look(ctx)
-}
-
-func (d *Daemon) noteChanges(now, oldest, newest time.Time) {
-	watching := d.plan.Watch != nil
-	d.changes.Watching, d.changes.Safe = watching, d.safe
-	if !watching || d.running != nil || d.sleeping {
-		return
-	}
-	if now.Sub(d.changes.Looked) >= poll-time.Second || d.changes.Looked.After(now) {
-		d.changes.Looked = now
-	}
-	d.changes.Oldest, d.changes.Newest = oldest, newest
-	if !d.state.Unsaved.Equal(oldest) {
-		d.state.Unsaved = oldest
-		d.save()
-	}
 }
 
 // noticeSleep sees by the clocks that the computer slept, where nobody told.
@@ -195,10 +166,11 @@ func (d *Daemon) decide(now time.Time, c policy.Conditions) {
 	if r == nil || r.cause() != nil {
 		return
 	}
-	may := next
-	if r.why == history.Asked {
-		may = policy.Decide(d.plan.Rules, c, d.situation(true), now)
+	situation := d.situation(r.why == history.Asked)
+	if r.decision.Overdue {
+		situation.LastSafe = r.before // that it does what it is for is no reason to stop it
 	}
+	may := policy.Decide(d.plan.Rules, c, situation, now)
 	if may.Allowed.StricterThan(r.decision.Allowed) {
 		d.log.Info("the running job stops: less is allowed now", "job", r.job.Name, "why", codesOf(may.Reasons))
 		r.stricter(may)
@@ -218,6 +190,9 @@ func (d *Daemon) tryAgain(now time.Time) {
 // situation is what the rules must know besides the computer.
 func (d *Daemon) situation(asked bool) policy.Situation {
 	s := policy.Situation{Manual: asked, LastSafe: d.safe, Since: d.since}
+	if d.overdue.After(s.LastSafe) { // what it may cost, it costs once in that time
+		s.LastSafe = d.overdue
+	}
 	if p := d.state.Pause; p != nil {
 		s.PausedUntil, s.PausedForever = p.Until, p.Until.IsZero()
 	}

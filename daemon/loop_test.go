@@ -456,6 +456,58 @@ func TestWatchdog(t *testing.T) {
 	})
 }
 
+// What is sent only because nothing was safe for days is sent once in that time,
+// though not all of it went.
+func TestOverdueOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &worker{does: func(context.Context, *Task) Outcome { return Outcome{Held: true, Remarks: true} }}
+		c := newComputer(t, planned(&Plan{Jobs: []Job{at(t, backup, "*/30 * * * *", w)},
+			Rules: policy.Rules{Metered: &policy.Allowed{}, Urgent: []string{"messages"}, Overdue: 72 * time.Hour, OverdueUpload: 50}}))
+		c.conditions.Metered = policy.Yes
+		c.boots()
+		defer c.stop()
+		c.passes(71 * time.Hour)
+		if w.count() != 0 {
+			t.Errorf("%d runs before it was overdue", w.count())
+		}
+		c.passes(2 * time.Hour)
+		if w.count() != 1 || w.last().Decision.MaxUpload != 50 {
+			t.Fatalf("%d runs when it was", w.count())
+		}
+		c.passes(70 * time.Hour)
+		if w.count() != 1 {
+			t.Errorf("%d runs in the three days after", w.count())
+		}
+		c.passes(4 * time.Hour)
+		if w.count() != 2 {
+			t.Errorf("%d runs after six days", w.count())
+		}
+	})
+}
+
+// A job for which another program has to finish first is no failure, and comes
+// again after a minute.
+func TestBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &worker{does: func(context.Context, *Task) Outcome {
+			return Outcome{Busy: true, Trouble: &history.Trouble{Code: "locked", Text: "process 7 is using it"}}
+		}}
+		c := newComputer(t, planned(&Plan{Jobs: []Job{at(t, backup, "0 0 1 1 *", w)}}))
+		c.boots()
+		defer c.stop()
+		c.passes(3*time.Minute + time.Second)
+		if n := w.count(); n != 4 {
+			t.Errorf("%d runs in three minutes", n)
+		}
+		w.set(nil)
+		c.passes(time.Minute)
+		story := c.story()
+		if story[0] != "backup schedule stopped locked" || story[len(story)-1] != "backup schedule done" {
+			t.Errorf("%q", story)
+		}
+	})
+}
+
 // A job that panics fails, and the daemon goes on.
 func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

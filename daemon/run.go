@@ -34,7 +34,7 @@ type run struct {
 	entry    *history.Entry
 	cancel   context.CancelCauseFunc
 	ctx      context.Context
-	saved    func()          // says that what was there at the start is backed up
+	before   time.Time       // up to when messages were backed up when it began
 	reasons  []policy.Reason // why it was stopped
 
 	active  atomic.Int64  // when something last got on, on the clock of alive
@@ -59,7 +59,7 @@ func (r *run) stricter(d policy.Decision) {
 
 // start begins a run.
 func (d *Daemon) start(ctx context.Context, c *candidate, may policy.Decision, now time.Time) {
-	r := &run{job: c.job, why: c.why, slot: c.slot, missed: c.missed, asked: c.asked, decision: may, started: now, saved: func() {}}
+	r := &run{job: c.job, why: c.why, slot: c.slot, missed: c.missed, asked: c.asked, decision: may, started: now, before: d.safe}
 	// The job ends when it is told to, not when the program is: end gives it time.
 	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.active.Store(int64(d.alive()))
@@ -70,22 +70,21 @@ func (d *Daemon) start(ctx context.Context, c *candidate, may policy.Decision, n
 	}
 	r.entry = entry
 	d.running = r
+	d.begun++
 	delete(d.waiting, r.job.Name)
 	delete(d.held, r.job.Name)
 	d.log.Info("a job begins", "job", r.job.Name, "why", r.why, "missed", r.missed, "allowed", may.Allowed.String())
 	d.supervise("STATUS=" + r.job.Name + " is running")
 	watch := d.plan.Watch
 	go func() {
-		if watch != nil && r.job.OnChange {
-			r.saved = watch.Begin(r.ctx)
-		}
-		r.outcome = d.work(r)
+		r.outcome = d.work(r, watch)
 		d.ended <- r
 	}()
 }
 
-// work does the job. A panic ends the run, not the daemon.
-func (d *Daemon) work(r *run) (out Outcome) {
+// work does the job, and tells the watch what it is about to back up and that
+// it has. A panic ends the run, not the daemon.
+func (d *Daemon) work(r *run, watch Watch) (out Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			d.log.Error("a job panicked", "job", r.job.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -106,8 +105,18 @@ func (d *Daemon) work(r *run) (out Outcome) {
 	if r.asked != nil {
 		t.Args, t.Watched = r.asked.args, r.asked.tell != nil
 	}
-	return r.job.Run(r.ctx, t)
+	if watch == nil || !r.job.OnChange {
+		return r.job.Run(r.ctx, t)
+	}
+	saved := watch.Begin(r.ctx)
+	if out = r.job.Run(r.ctx, t); out.isWhole() {
+		saved()
+	}
+	return out
 }
+
+// isWhole reports whether everything was done.
+func (o *Outcome) isWhole() bool { return o.Trouble == nil && !o.Refused && !o.Held }
 
 // isSafe notes that messages are backed up, while the run goes on with the rest.
 func (d *Daemon) isSafe(r *run, at time.Time) {
@@ -137,9 +146,15 @@ func (d *Daemon) finish(r *run) {
 	d.running = nil
 	d.remember(&end)
 	d.settleSlot(r, end.Outcome, &o, now)
+	delete(d.limits, r.job.Name)
+	if o.Trouble == nil && (o.Held || o.Refused) {
+		d.limits[r.job.Name] = limit{r.decision.Allowed, o.Refused, d.changes.Newest}
+	}
 	if end.Outcome == history.Done || end.Outcome == history.Remarks {
-		if r.job.OnChange && !o.Held {
-			r.saved()
+		if r.decision.Overdue {
+			d.overdue = now
+		}
+		if r.job.OnChange && o.isWhole() {
 			d.changes.Oldest, d.changes.Newest = time.Time{}, time.Time{}
 			d.changes.Looked = time.Time{} // look again at once
 		}
@@ -174,8 +189,8 @@ func (d *Daemon) remember(end *history.Run) {
 	d.known[end.Job] = k
 }
 
-// judge names the outcome. What a run that was stopped says of itself is that it
-// was stopped.
+// judge names the outcome. A run that was stopped can say no more of itself than
+// that, unless it found something damaged.
 func (d *Daemon) judge(cause error, o *Outcome) string {
 	if o.Trouble == nil {
 		if o.Refused {
@@ -186,13 +201,17 @@ func (d *Daemon) judge(cause error, o *Outcome) string {
 		}
 		return history.Done
 	}
-	switch {
-	case errors.Is(cause, errHeld):
-		return history.Held
-	case errors.Is(cause, errStopped):
+	if o.Integrity {
+		return history.Failed
+	}
+	if o.Busy {
 		return history.Stopped
-	case errors.Is(cause, errStalled):
-		o.Trouble = history.TroubleOf(errStalled, d.now())
+	}
+	for why, outcome := range map[error]string{errHeld: history.Held, errStopped: history.Stopped, errStalled: history.Failed} {
+		if errors.Is(cause, why) {
+			o.Trouble = history.TroubleOf(why, d.now())
+			return outcome
+		}
 	}
 	return history.Failed
 }
@@ -209,6 +228,10 @@ func (d *Daemon) settleSlot(r *run, outcome string, o *Outcome, now time.Time) {
 			}
 		}
 		delete(d.state.Retry, name)
+	case history.Stopped:
+		if o.Busy && r.why != history.Asked {
+			d.state.Retry[name] = history.Delay{NotBefore: now.Add(retries[0]), Failures: d.state.Retry[name].Failures}
+		}
 	case history.Failed:
 		if r.why == history.Asked {
 			return

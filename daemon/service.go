@@ -100,12 +100,15 @@ func (d *Daemon) setPause(p *history.Pause) error {
 // Reload reads the configuration again. One that is wrong is told, and the old
 // one stays in use.
 func (d *Daemon) Reload(context.Context) error {
+	d.reloads.Lock() // of two readings the newer one counts
+	defer d.reloads.Unlock()
 	d.supervise(reloading())
 	plan, err := d.opt.Load()
 	d.mu.Lock()
 	if err == nil {
 		d.plan, d.bad = plan, nil
-		err = d.recall()
+		d.recall()
+		d.looking = nil // at what the old one watched
 		d.changes = control.Changes{Oldest: d.changes.Oldest, Newest: d.changes.Newest}
 		d.log.Info("the configuration was read again")
 	} else {

@@ -31,7 +31,6 @@ type computer struct {
 
 	changed chan struct{}
 	ending  chan bool
-	told    []*control.Status
 	plan    func() (*Plan, error)
 	super   *supervisor
 
@@ -241,7 +240,6 @@ func (s *supervisor) lastSign() time.Time {
 type worker struct {
 	mu     sync.Mutex
 	tasks  []*Task
-	slots  []time.Time
 	does   func(ctx context.Context, t *Task) Outcome // nil: nothing, well
 	atOnce int
 	most   int

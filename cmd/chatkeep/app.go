@@ -30,13 +30,26 @@ type app struct {
 	silent bool // the command has printed its JSON document
 
 	command string // as it is typed, once it has run
+	peeking bool   // it was said that another process is at work here
 
 	contact contact       // with the remote
 	linger  *atomic.Int64 // how long the command may take to end after Ctrl-C; nil where nobody waits for it
 
-	// pause is what a command does between two looks at what others are to do;
-	// nil: it waits so long.
+	// pause is what a command does between two looks at what others are to do,
+	// and a job between two tries; nil: it waits so long.
 	pause func(context.Context, time.Duration) error
+
+	// clock is the computer's, on the wall; nil: time.Now. Deadlines of services
+	// and how long something took don't go by it.
+	clock func() time.Time
+}
+
+// now is the time on the clock.
+func (a *app) now() time.Time {
+	if a.clock == nil {
+		return time.Now()
+	}
+	return a.clock()
 }
 
 func newApp(args []string) *app {
@@ -111,7 +124,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolP("help", "h", false, a.say("flag.help"))
 	root.PersistentPreRunE = a.checkLang
 	root.AddCommand(a.demoCommand(), a.accountsCommand(), a.initCommand(), a.backupCommand(), a.snapshotsCommand(), a.lsCommand(),
-		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.pullCommand(), a.verifyCommand(), a.statusCommand(), a.confirmShrinkCommand(), a.deviceCommand(), a.recoverCommand(), a.recoveryCommand(), a.hotcopyCommand(), a.remoteCommand(), a.configCommand(), a.versionCommand())
+		a.findCommand(), a.diffCommand(), a.restoreCommand(), a.pullCommand(), a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.pauseCommand(), a.resumeCommand(), a.reloadCommand(), a.daemonCommand(), a.confirmShrinkCommand(), a.deviceCommand(), a.recoverCommand(), a.recoveryCommand(), a.hotcopyCommand(), a.remoteCommand(), a.networkCommand(), a.notifyCommand(), a.serviceCommand(), a.configCommand(), a.versionCommand())
 	quietUse(root)
 	return root
 }

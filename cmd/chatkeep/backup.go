@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/chatkeep/chatkeep/config"
 	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/snapshot"
@@ -41,17 +44,35 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 	if len(cfg.Sources) == 0 {
 		return a.withoutSources(ctx, cfg)
 	}
-	taken, alarms, err := a.take(ctx, cfg, f)
+	t, err := a.backUp(ctx, cfg, f)
 	if err != nil {
 		return err
 	}
-	a.tellBackup(taken, f.dryRun, cfg)
-	d := backupDocument(taken, a.remarks("backup.flagged", taken.Flagged), a.remarks("backup.skipped", taken.Skipped), a.alarms(alarms))
-	d.Stopped, d.Proof = a.stopped(taken.Taken, cfg), taken.proof
+	return a.document(a.tellBackup(t, f.dryRun, cfg))
+}
+
+// backUp has the daemon back up, if one runs for this configuration; it does
+// one thing at a time. Otherwise it is done here.
+func (a *app) backUp(ctx context.Context, cfg *config.Config, f backupFlags) (*backupOutcome, error) {
 	if f.dryRun {
-		d.Days = daysFor(taken.Counts.Uploaded, uint64(cfg.Network.UploadPerDay))
+		return a.makeBackup(ctx, cfg, f)
 	}
-	return a.document(d)
+	c, err := a.daemonFor(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
+		defer c.Close()
+		return a.backupByDaemon(ctx, c, f)
+	}
+	return a.recorded(f, func() (*backupOutcome, error) { return a.makeBackup(ctx, cfg, f) })
+}
+
+// makeBackup backs up in this process.
+func (a *app) makeBackup(ctx context.Context, cfg *config.Config, f backupFlags) (*backupOutcome, error) {
+	bar := a.progress("progress.backup")
+	defer bar.end()
+	return a.take(ctx, cfg, f, course{progress: bar.tell(), count: bar.line != nil})
 }
 
 // withoutSources says why there is nothing to back up. Sources would not help a
@@ -69,45 +90,78 @@ func (a *app) withoutSources(ctx context.Context, cfg *config.Config) error {
 	return hint.New("nothing_to_back_up", errors.New("back up: no sources are configured"), "path", cfg.File())
 }
 
-// taken is a backup with what is proven of it.
-type taken struct {
-	*snapshot.Taken
-	proof *proofJSON // nil if nothing was sent
+// course is how a backup goes.
+type course struct {
+	patience providers.RetryOptions
+	admit    func(category string) bool // nil: everything may be sent
+	progress func(snapshot.Progress)
+	count    bool            // somebody wants to know how much is left
+	safe     func(time.Time) // messages written before it are backed up; may be nil
 }
 
-// take opens everything, and makes the snapshot.
-func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags) (*taken, []repo.Alarm, error) {
-	remote, err := a.reach(targetOf(cfg)).open(ctx)
+func (w course) published() func(*repo.Snapshot) {
+	if w.safe == nil {
+		return nil
+	}
+	return func(s *repo.Snapshot) { w.safe(time.Unix(0, s.Time)) }
+}
+
+// take backs up. Where the limit of a day is used up in the middle, what is in
+// first is backed up by itself: it is small, and something is kept for it.
+func (a *app) take(ctx context.Context, cfg *config.Config, f backupFlags, way course) (*backupOutcome, error) {
+	got, err := a.takeAll(ctx, cfg, f, way)
+	if !errors.Is(err, providers.ErrLimit) || f.dryRun || way.admit != nil {
+		return got, err
+	}
+	first := firstOf(cfg)
+	way.admit = func(category string) bool { return slices.Contains(first, category) }
+	some, someErr := a.takeAll(ctx, cfg, f, way)
+	if someErr != nil {
+		return nil, err
+	}
+	some.Stopped, some.Limited, some.Left, some.Held = troubleOf(err), true, some.Held.Bytes, snapshot.Held{}
+	a.contact.stored, a.contact.trouble = false, err
+	return some, nil
+}
+
+// takeAll opens everything, and makes the snapshot.
+func (a *app) takeAll(ctx context.Context, cfg *config.Config, f backupFlags, way course) (*backupOutcome, error) {
+	remote, err := a.reach(targetOf(cfg)).openWith(ctx, way.patience)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	list, only, apps, err := chosenAccounts(ctx, cfg, f.sources)
 	if err == nil {
 		err = checkPlaces(remote, list)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, remote.Close())
+		return nil, errors.Join(err, remote.Close())
 	}
 	o, err := a.openDevice(ctx, remote)
 	if err != nil {
-		return nil, nil, errors.Join(err, remote.Close())
+		return nil, errors.Join(err, remote.Close())
 	}
 	defer o.Close()
-	bar := a.progress("progress.backup")
 	t, err := snapshot.Take(ctx, o.Repo, list, snapshot.TakeOptions{
-		AllowEmpty: f.allowEmpty, DryRun: f.dryRun, Only: only, Apps: apps, LeftOut: leftOut(cfg), Own: a.own(), Progress: bar.tell(), Count: bar.line != nil,
+		AllowEmpty: f.allowEmpty, DryRun: f.dryRun, Only: only, Apps: apps, LeftOut: leftOut(cfg), Own: a.own(),
+		Admit: way.admit, Progress: way.progress, Count: way.count, Published: way.published(), Now: a.clock,
 		Writer: repo.WriterOptions{PackSize: int64(cfg.Remote.PackSize), Client: client()}})
-	bar.end()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	out := &taken{Taken: t}
+	var proof *proofJSON
+	var unread error
 	if !f.dryRun {
 		a.contact.stored, a.contact.trouble = t.Stopped == nil && t.Counts.Objects > 0, t.Stopped
 		a.contact.last = lastOf(o.DeviceName(t.Snapshot.Device), t.Snapshot)
-		out.proof = a.prove(ctx, o, t)
+		proof, unread = prove(ctx, o, t, a.now())
 	}
-	return out, o.Alarms(), nil
+	out := outcomeOf(t, o.Alarms())
+	out.Proof = proof
+	if unread != nil {
+		out.Unread = troubleOf(unread)
+	}
+	return out, nil
 }
 
 // chosenAccounts returns all accounts, the names of those that are meant by
@@ -148,37 +202,6 @@ func (a *app) own() (dirs []string) {
 	return dirs
 }
 
-func (a *app) tellBackup(t *taken, dryRun bool, cfg *config.Config) {
-	c := &t.Counts
-	if dryRun {
-		a.tell("backup.dry_run", "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed), "bytes", size(c.NewBytes), "upload", size(c.Uploaded))
-		if limit := uint64(cfg.Network.UploadPerDay); daysFor(c.Uploaded, limit) > 1 {
-			a.tell("backup.days", "limit", size(limit), "count", daysFor(c.Uploaded, limit))
-		}
-		return
-	}
-	if t.Stopped != nil {
-		a.tell("backup.complete_is", "seq", t.Snapshot.Seq)
-	} else if len(t.Skipped) > 0 {
-		a.tell("backup.part", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time), "count", len(t.Skipped))
-	} else if len(t.Waiting) > 0 {
-		a.tell("backup.done_but", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
-	} else {
-		a.tell("backup.done", "seq", t.Snapshot.Seq, "time", clock(t.Snapshot.Time))
-	}
-	a.detail("backup.files", "files", a.filesText(c.Files), "bytes", size(c.Bytes), "new", count(c.New), "changed", count(c.Changed), "removed", count(c.Removed))
-	for _, m := range t.Anew {
-		a.detail("backup.anew", "path", printable(m.Source+"/"+m.Path), "reason", a.say("reason."+m.Reason))
-	}
-	if len(t.Waiting) > 0 {
-		a.detail("backup.waiting", "count", len(t.Waiting))
-	}
-	a.detail("backup.cost", "read", size(c.Read), "uploaded", size(c.Uploaded), "objects", c.Objects, "seconds", seconds(t.Seconds))
-	if t.proof != nil {
-		a.tellProof(t.proof)
-	}
-}
-
 type filesJSON struct {
 	Total   uint64 `json:"total"`
 	New     uint64 `json:"new"`
@@ -208,21 +231,29 @@ type backupJSON struct {
 	Alarms   []alarm   `json:"alarms"`
 
 	Stopped *stoppedJSON `json:"stopped,omitempty"` // the remote takes no more for now
+	Held    *heldJSON    `json:"held,omitempty"`    // may not be sent now
 	Proof   *proofJSON   `json:"proof,omitempty"`   // of what was sent
 	Days    int64        `json:"days,omitempty"`    // of a dry run, at the day's upload limit
 }
 
-func backupDocument(t *taken, flagged, skipped []remark, alarms []alarm) backupJSON {
+// heldJSON is what the rules of the network and of power hold back.
+type heldJSON struct {
+	Files uint64 `json:"files"`
+	Bytes uint64 `json:"bytes"`
+}
+
+func backupDocument(t *backupOutcome, flagged, skipped []remark, alarms []alarm) backupJSON {
 	d := backupJSON{Files: filesOf(&t.Counts), Bytes: bytesOf(&t.Counts), Objects: t.Counts.Objects, Seconds: t.Seconds,
 		Flagged: flagged, Skipped: skipped, Waiting: []remark{}, Anew: []remark{}, Alarms: alarms}
-	for _, m := range t.Waiting {
+	for _, m := range remarksOf(t.Waiting) {
 		d.Waiting = append(d.Waiting, remark{escape(m.Source + "/" + m.Path), m.Reason})
 	}
-	for _, m := range t.Anew {
+	for _, m := range remarksOf(t.Anew) {
 		d.Anew = append(d.Anew, remark{escape(m.Source + "/" + m.Path), m.Reason})
 	}
-	if t.Snapshot != nil {
-		d.Snapshot, d.Sequence, d.Partial = t.Snapshot.Name.Digest.String(), t.Snapshot.Seq, t.Snapshot.Partial
+	d.Snapshot, d.Sequence, d.Partial = t.Snapshot, t.Seq, t.Partial
+	if t.Held.Files > 0 {
+		d.Held = &heldJSON{t.Held.Files, t.Held.Bytes}
 	}
 	return d
 }

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/chatkeep/chatkeep/config"
-	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/snapshot"
 )
 
@@ -28,14 +26,13 @@ type proofJSON struct {
 // prove reads a sample back where the remote proves nothing by itself, and says
 // what is known of what was sent. That it can't be read now doesn't undo the
 // backup; a damage that is found is among the repository's alarms.
-func (a *app) prove(ctx context.Context, o *opened, t *snapshot.Taken) *proofJSON {
-	now, err := o.ReadBackSample(ctx, time.Now())
+func prove(ctx context.Context, o *opened, t *snapshot.Taken, at time.Time) (p *proofJSON, unread error) {
+	now, err := o.ReadBackSample(ctx, at)
 	if err != nil && ctx.Err() == nil {
-		_, text, _ := a.explain(err)
-		a.note("backup.not_read_back", "text", text)
+		unread = err
 	}
 	known, traits := o.Proof(), o.Remote().Traits()
-	p := &proofJSON{Present: known.Present, ReadBack: known.ReadBack, Now: now && err == nil}
+	p = &proofJSON{Present: known.Present, ReadBack: known.ReadBack, Now: now && err == nil}
 	switch {
 	case traits.SumsCostRead:
 		p.By = byFolder
@@ -49,9 +46,9 @@ func (a *app) prove(ctx context.Context, o *opened, t *snapshot.Taken) *proofJSO
 		p.By = byPresence
 	}
 	if t.Counts.Objects == 0 && !p.Now {
-		return nil // nothing new is to be said
+		return nil, unread // nothing new is to be said
 	}
-	return p
+	return p, unread
 }
 
 // tellProof says no more than was proven.
@@ -85,14 +82,14 @@ type stoppedJSON struct {
 const driveLimit = 750_000_000_000
 
 // stopped says why a backup ended before everything was sent, nil if it didn't.
-func (a *app) stopped(t *snapshot.Taken, cfg *config.Config) *stoppedJSON {
+func (a *app) stopped(t *backupOutcome, cfg *config.Config) *stoppedJSON {
 	if t.Stopped == nil {
 		return nil
 	}
 	a.raise(exitRemarks)
-	code, text, advice := a.explain(t.Stopped)
-	d := &stoppedJSON{Code: string(code), Left: t.Left}
-	if errors.Is(t.Stopped, providers.ErrLimit) {
+	text, advice := a.explained(t.Stopped)
+	d := &stoppedJSON{Code: t.Stopped.Code, Left: t.Left}
+	if t.Limited {
 		limit := uint64(cfg.Network.UploadPerDay)
 		if limit == 0 && cfg.Remote.Type == "drive" {
 			limit = driveLimit

@@ -35,6 +35,9 @@ func (a *app) configCheck(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.checkDaemon(cfg); err != nil {
+		return err
+	}
 	entries, err := configured(ctx, cfg)
 	if err != nil {
 		return err

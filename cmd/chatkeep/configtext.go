@@ -36,13 +36,17 @@ func firstSources(apps, folders []string) (list []firstSource, err error) {
 // configText writes a first configuration: what is kept, and where. A device
 // without a name has the computer's.
 func configText(device string, remote config.Remote, list []firstSource) ([]byte, error) {
-	doc := struct {
+	return yamlText(struct {
 		Device  string        `yaml:"device,omitempty"`
 		Sources []firstSource `yaml:"sources,omitempty"`
 		Remote  config.Remote `yaml:"remote"`
-	}{device, list, remote}
+	}{device, list, remote})
+}
+
+func yamlText(doc any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
 	if err := enc.Encode(doc); err != nil {
 		return nil, err
 	}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
-	"github.com/chatkeep/chatkeep/providers"
+	"github.com/chatkeep/chatkeep/internal/hint"
+	"github.com/chatkeep/chatkeep/repo"
 )
 
 func (a *app) confirmShrinkCommand() *cobra.Command {
@@ -21,13 +23,26 @@ type confirmJSON struct {
 	Alarms    []alarm  `json:"alarms"`
 }
 
+// newestOwn returns this device's newest snapshot, nil if it has none.
+func newestOwn(ctx context.Context, o *opened) (*repo.Snapshot, error) {
+	d := o.Device()
+	if d == nil {
+		return nil, hint.New("not_member", errors.New("look: this device is not in the repository"))
+	}
+	return o.Head(ctx, d.ID)
+}
+
 // confirmShrink states that what shrank was meant to.
 func (a *app) confirmShrink(ctx context.Context) error {
-	o, s, err := a.openOwn(ctx, providers.RetryOptions{})
+	o, err := a.open(ctx, place{changes: true})
 	if err != nil {
 		return err
 	}
 	defer o.Close()
+	s, err := newestOwn(ctx, o)
+	if err != nil {
+		return err
+	}
 	d := confirmJSON{Confirmed: []remark{}}
 	if s != nil && s.ShrunkAt > 0 {
 		shrunk, err := a.shrunkIn(ctx, o, s)

@@ -20,6 +20,7 @@ func startDAV(ts *testscript.TestScript, _ bool, args []string) {
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 			return
 		}
+		doorOf("http://" + r.Host).pass(r)
 		files.ServeHTTP(w, r)
 	}))
 	ts.Defer(server.Close)

@@ -170,13 +170,13 @@ func (d *demo) backupStep(ctx context.Context, name string) error {
 	if err := d.live.begin(d.path("chats")); err != nil {
 		return err
 	}
-	taken, alarms, err := d.take(ctx, cfg, backupFlags{})
+	taken, err := d.makeBackup(ctx, cfg, backupFlags{})
 	if err = errors.Join(err, d.live.pause()); err != nil {
 		return err
 	}
-	d.remarks("backup.flagged", taken.Flagged)
-	d.remarks("backup.skipped", taken.Skipped)
-	d.alarms(alarms)
+	d.remarks("backup.flagged", remarksOf(taken.Flagged))
+	d.remarks("backup.skipped", remarksOf(taken.Skipped))
+	d.alarms(alarmsOf(taken.Alarms))
 	if d.code != exitDone {
 		return errors.New(d.say("demo.remarks"))
 	}

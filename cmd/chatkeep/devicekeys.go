@@ -30,9 +30,15 @@ func (a *app) keyCredential() string {
 // holds, if it holds any.
 func (a *app) openState(dir string) (*repo.State, error) {
 	state, err := repo.OpenState(dir, nil)
-	path := a.keyCredential()
-	if err != nil || path == "" {
-		return state, err
+	if err != nil {
+		return nil, err
+	}
+	return a.lendKeys(state)
+}
+
+func (a *app) lendKeys(state *repo.State) (*repo.State, error) {
+	if a.keyCredential() == "" {
+		return state, nil
 	}
 	text, err := readCredential(deviceCredential)
 	if err != nil {

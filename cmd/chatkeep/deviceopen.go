@@ -28,6 +28,7 @@ func (a *app) openToChange(ctx context.Context, p place) (*opened, error) {
 	if p.identity != "" {
 		return a.openWithKey(ctx, p)
 	}
+	p.changes = true
 	o, err := a.open(ctx, p)
 	if err != nil {
 		return nil, err

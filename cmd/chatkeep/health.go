@@ -4,15 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/chatkeep/chatkeep/config"
+	"github.com/chatkeep/chatkeep/daemon/history"
 	"github.com/chatkeep/chatkeep/internal/durable"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
@@ -28,13 +29,8 @@ type health struct {
 	Usage *lastUsage  `json:"usage,omitempty"`
 }
 
-// trouble is what went wrong with a remote last, in no language.
-type trouble struct {
-	Code string            `json:"code"`
-	Args map[string]string `json:"args,omitempty"` // of the code's sentences
-	Text string            `json:"text"`           // the technical cause
-	Time time.Time         `json:"time"`
-}
+// trouble is what went wrong, in no language.
+type trouble = history.Trouble
 
 // lastBackup is this device's newest snapshot.
 type lastBackup struct {
@@ -87,14 +83,14 @@ func (a *app) healthOf(where config.Remote) (h health) {
 	if err != nil || json.Unmarshal(b, &h) != nil {
 		return health{}
 	}
-	if h.Error.isOver(time.Now()) {
+	if isOver(h.Error, time.Now()) {
 		h.Error = nil
 	}
 	return h
 }
 
 // isOver reports whether midnight has ended the trouble.
-func (t *trouble) isOver(now time.Time) bool {
+func isOver(t *trouble, now time.Time) bool {
 	return t != nil && t.Code == string(providers.HintDayLimit) && t.Time.Local().Format(time.DateOnly) != now.Local().Format(time.DateOnly)
 }
 
@@ -153,31 +149,24 @@ func isRemoteTrouble(err error) bool {
 	return h != nil && strings.HasPrefix(string(h.Code), "signin_")
 }
 
-const longestCause = 500 // characters
-
-func troubleOf(err error) *trouble {
-	t := &trouble{Code: "failed", Text: err.Error(), Time: time.Now().UTC().Truncate(time.Second), Args: map[string]string{}}
-	if len(t.Text) > longestCause {
-		t.Text = strings.ToValidUTF8(t.Text[:longestCause], "") + "…"
-	}
-	if h := hint.Find(err); h != nil {
-		t.Code = string(h.Code)
-		for key, value := range h.Args {
-			t.Args[key] = fmt.Sprint(value)
-		}
-	} else if errors.Is(err, providers.ErrNotExist) {
-		t.Code = string(providers.HintMissing)
-	}
-	return t
-}
+func troubleOf(err error) *trouble { return history.TroubleOf(err, time.Now()) }
 
 // explained says a remembered trouble in the user's language.
 func (a *app) explained(t *trouble) (text, advice string) {
+	args := a.readable(argsOf(t))
+	return a.say("error."+t.Code, args) + " (" + printable(t.Text) + ")", a.say("hint."+t.Code, args)
+}
+
+// argsOf are the values of a trouble's sentences, as they were.
+func argsOf(t *trouble) map[string]any {
 	args := map[string]any{}
 	for key, value := range maps.All(t.Args) {
-		args[key] = printable(value)
+		args[key] = value
+		if n, err := strconv.ParseUint(value, 10, 64); err == nil {
+			args[key] = n
+		}
 	}
-	return a.say("error."+t.Code, args) + " (" + printable(t.Text) + ")", a.say("hint."+t.Code, args)
+	return args
 }
 
 // keepHealth writes the file. A device that keeps nothing of its own gets no

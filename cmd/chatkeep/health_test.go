@@ -132,7 +132,7 @@ func TestMidnightEndsTheDaysLimit(t *testing.T) {
 		{"remote_day_limit", now.Add(-15 * time.Hour), true},
 		{"remote_full", now.Add(-99 * time.Hour), false},
 	} {
-		if got := (&trouble{Code: c.code, Time: c.at}).isOver(now); got != c.want {
+		if got := isOver(&trouble{Code: c.code, Time: c.at}, now); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}

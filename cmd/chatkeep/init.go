@@ -242,9 +242,19 @@ func (a *app) writeRecovery(path string, id *crypto.Identity, remote providers.R
 	return err
 }
 
+// writeConfig writes a first configuration: what it is about and nothing that
+// could be left out, so that later versions may choose better.
 func writeConfig(path string, cfg *config.Config) error {
 	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return durable.WriteFile(path, cfg.YAML(), 0o600)
+	text, err := yamlText(struct {
+		Device  string         `yaml:"device"`
+		Sources config.Sources `yaml:"sources,omitempty"`
+		Remote  config.Remote  `yaml:"remote"`
+	}{cfg.Device, cfg.Sources, cfg.Remote})
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(path, text, 0o600)
 }

@@ -92,6 +92,8 @@ func (a *app) explain(err error) (code hint.Code, text, advice string) {
 	switch {
 	case errors.As(err, &mistakes):
 		text += a.mistakes(mistakes)
+	case code == repo.CodeLocked:
+		text, advice = text+" ("+printable(err.Error())+")", a.lockedAdvice(err, advice)
 	case code == "usage":
 		text = hint.Find(err).Err.Error() // a whole sentence, in the user's language
 		if a.command != "" {
@@ -166,7 +168,8 @@ func (a *app) mistakes(list config.Errors) string {
 var wrongUse = []hint.Code{"usage", "bad_category", config.CodeBad, config.CodeMissing, providers.HintBadRemote, "ambiguous_latest",
 	repo.CodeNoSnapshot, "no_such_path", "no_such_source", "demo_dir", "target_inside_source", "target_inside_remote",
 	"remote_inside_source", "recovery_inside", "sheet_place", "remote_not_empty", "exists", "set_up_already",
-	"nothing_to_back_up", "nothing_to_pull", "pull_in_use", "words_typo", "words_unknown", "words_number", "words_own", "words_repository", repo.CodeNoDevice, signin.HintSignInUnsupported, signin.HintSignInOption}
+	"nothing_to_back_up", "nothing_to_pull", "pull_in_use", "words_typo", "words_unknown", "words_number", "words_own", "words_repository", "notify_address", "notify_name", "notify_unknown", "notify_taken", repo.CodeNoDevice, signin.HintSignInUnsupported, signin.HintSignInOption,
+	"service_root", "service_not_root", "service_user", "service_program", "service_paths", "service_no_keys"}
 
 func exitCode(code hint.Code, err error) int {
 	switch {

@@ -51,6 +51,7 @@ func (a *app) pull(ctx context.Context, f pullFlags) error {
 	if f.follow {
 		return a.followPull(ctx, f)
 	}
+	f.long = true
 	o, err := a.open(ctx, f.place)
 	if err != nil {
 		return err

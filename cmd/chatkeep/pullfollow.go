@@ -104,7 +104,7 @@ func (w *follower) open(ctx context.Context) (*repo.Repo, func() error, error) {
 		r, err := repo.Open(ctx, w.remote, repo.Options{Recovery: w.key})
 		return r, func() error { return nil }, err
 	}
-	o, err := w.openDevice(ctx, w.remote)
+	o, err := w.openToLook(ctx, w.remote, true)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,16 +69,9 @@ func (a *app) noteTested(r *repo.Repo) (bool, error) {
 	return true, durable.WriteFile(path, append(b, '\n'), 0o600)
 }
 
-// remindOfTest is for status: until the recovery key was tested once, nobody
-// knows whether it would bring the chats back. It changes no exit code, for
-// nothing went wrong.
-func (a *app) remindOfTest(r *repo.Repo, d *statusJSON) {
+// keyTested reports whether the recovery key of a repository was tested on this
+// device. Until it was, nobody knows whether it would bring the chats back.
+func (a *app) keyTested(r *repo.Repo) bool {
 	want := testedOf(r)
-	if slices.ContainsFunc(a.allTested(), func(t tested) bool { return t.Repository == want.Repository && t.Words == want.Words }) {
-		return
-	}
-	p := problemJSON{Code: "recovery_untested", Text: a.say("status.recovery_untested"), Hint: a.say("status.recovery_untested_hint")}
-	d.Problems = append(d.Problems, p)
-	a.detail("status.recovery_untested")
-	a.detail("prefix.hint", "text", p.Hint)
+	return slices.ContainsFunc(a.allTested(), func(t tested) bool { return t.Repository == want.Repository && t.Words == want.Words })
 }

@@ -53,7 +53,7 @@ func (a *app) remoteTest(ctx context.Context, named string) error {
 	if ctx.Err() != nil && len(p.Left) == 0 {
 		return ctx.Err()
 	}
-	a.contact.usage, a.contact.stored = usageToKeep(p.Usage), p.Err == nil
+	a.contact.usage, a.contact.stored = usageToKeep(p.Usage, a.now()), p.Err == nil
 	return a.tellTest(where, bare, facts, p)
 }
 

@@ -61,7 +61,7 @@ func (a *app) remoteUsage(ctx context.Context, named string) error {
 	if err != nil {
 		return err
 	}
-	a.contact.usage = usageToKeep(u)
+	a.contact.usage = usageToKeep(u, a.now())
 	d := usageJSON{Remote: where.String(), Account: u.Account, Quota: quotaOf(u)}
 	if d.Own, err = ownUse(ctx, remote); err != nil {
 		return err
@@ -90,11 +90,11 @@ func usageOf(ctx context.Context, bare providers.Remote) (providers.Usage, error
 	return providers.Usage{Total: providers.Unknown, Used: providers.Unknown, Free: providers.Unknown, Trashed: providers.Unknown}, nil
 }
 
-func usageToKeep(u providers.Usage) *lastUsage {
+func usageToKeep(u providers.Usage, at time.Time) *lastUsage {
 	if u.Used == providers.Unknown && u.Free == providers.Unknown && u.Account == "" {
 		return nil
 	}
-	return &lastUsage{Account: masked(u.Account), Used: u.Used, Free: u.Free, Time: time.Now().UTC().Truncate(time.Second)}
+	return &lastUsage{Account: masked(u.Account), Used: u.Used, Free: u.Free, Time: at.UTC().Truncate(time.Second)}
 }
 
 // ownUse counts the repository's objects, in one listing.
@@ -115,7 +115,7 @@ func ownUse(ctx context.Context, remote providers.Remote) (o ownJSON, err error)
 // rate is how many bytes this device sends in a day, if it is a member of the
 // repository there and that can be told yet.
 func (a *app) rate(ctx context.Context, remote providers.Remote) (perDay int64, known bool, err error) {
-	o, err := a.openDevice(ctx, remote)
+	o, err := a.openToLook(ctx, remote, false)
 	if hint.Is(err, "not_member") || hint.Is(err, repo.CodeNoKey) || hint.Is(err, repo.CodeOtherRepository) || hint.Is(err, repo.CodeNotRepository) || hint.Is(err, repo.CodeLocked) {
 		return 0, false, nil
 	}

@@ -78,6 +78,7 @@ func (a *app) restore(ctx context.Context, spec string, f restoreFlags) error {
 	if err := a.checkTarget(ctx, f.to); err != nil {
 		return err
 	}
+	f.long = true
 	o, err := a.open(ctx, f.place)
 	if err != nil {
 		return err

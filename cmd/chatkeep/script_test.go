@@ -41,8 +41,12 @@ func TestMain(m *testing.M) {
 //	field KEY NAME    a text of the last JSON document goes into an environment variable
 //	answers NAME T…   a file with what a person types, an answer a line
 //	lacks DIR FILE    no file of a tree holds the recovery key that a file holds
+//	until PATTERN     waits until chatkeep status --json shows this
 //	drive DOES…       revokes the sign-in, forgets or fills the account, …: see driveDoes
 //	dav USER PASS F…  starts a WebDAV server; ${DAV} is its address, in the files too
+//	hold PART         uploads to it whose path has this part wait, until let
+//	held              waits until one does
+//	let               lets them go
 //	cloud NAME…       starts a cloud; ${PROXY}, ${CA} and its clients go into files
 //	token NAME        makes a token's key: its file, and its recipient as $TOKEN
 //	rows PAGE NAME    the recovery key's rows on a sheet, as somebody types them
@@ -66,8 +70,8 @@ func TestStories(t *testing.T) {
 			"exits": exits, "flip": flip, "cut": cut, "drop": drop, "one": one, "same": same, "fifo": fifo,
 			"database": database, "messages": messages, "messagesOf": messagesOf,
 			"on": onDevice, "field": field, "answers": answers, "lacks": lacks,
-			"cloud": startCloud, "dav": startDAV, "sftp": startSFTP, "drive": driveDoes,
-			"token": makeToken, "seal": sealFile, "rows": typeRows, "untold": untold,
+			"cloud": startCloud, "dav": startDAV, "hold": hold, "held": held, "let": let, "sftp": startSFTP, "drive": driveDoes,
+			"token": makeToken, "seal": sealFile, "until": until, "rows": typeRows, "untold": untold,
 		},
 	})
 }

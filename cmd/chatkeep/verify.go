@@ -103,6 +103,10 @@ func (a *app) tellVerify(rep *repo.Report, data int, folder bool) {
 	case len(rep.Bad) == 0 && onlyShutOut(rep.Alarms): // nothing is wrong with what is stored, and no backup here would help
 	default:
 		a.tell("verify.found", "count", len(rep.Bad)+len(rep.Alarms))
-		a.tell("verify.next")
+		if rep.Unnoted {
+			a.tell("verify.next_again")
+		} else {
+			a.tell("verify.next")
+		}
 	}
 }

@@ -23,6 +23,8 @@ type place struct {
 	identity string // --identity
 	unlock   keyUnlock
 	patience providers.RetryOptions
+	changes  bool // the command is not only to look, so nobody else may be at work here
+	long     bool // it looks for so long that the daemon's jobs must not wait for it
 }
 
 // flags adds what every reading command takes.
@@ -59,8 +61,9 @@ func (a *app) loadConfig() (*config.Config, error) {
 	return cfg, nil
 }
 
-// open opens the repository for reading: with --identity from nothing but the
-// remote, else as this device.
+// open opens the repository: with --identity from nothing but the remote, else
+// as this device. While another process has the state folder, a command that
+// only looks opens it without the lock.
 func (a *app) open(ctx context.Context, p place) (*opened, error) {
 	where, err := a.target(p.remote)
 	if err != nil {
@@ -89,11 +92,19 @@ func (a *app) openOn(ctx context.Context, remote providers.Remote, p place) (*op
 		}
 		return &opened{Repo: r}, nil
 	}
-	return a.openDevice(ctx, remote)
+	if p.changes {
+		return a.openDevice(ctx, remote)
+	}
+	return a.openToLook(ctx, remote, p.long)
 }
 
-// openDevice opens the repository with this device's own keys.
+// openDevice opens the repository with this device's own keys. Until it is
+// closed, nobody else changes anything of this device.
 func (a *app) openDevice(ctx context.Context, remote providers.Remote) (*opened, error) {
+	return a.openMember(ctx, remote, a.openState)
+}
+
+func (a *app) openMember(ctx context.Context, remote providers.Remote, openState func(dir string) (*repo.State, error)) (*opened, error) {
 	dir, err := config.StateDir(a.getenv)
 	if err != nil {
 		return nil, err
@@ -105,7 +116,7 @@ func (a *app) openDevice(ctx context.Context, remote providers.Remote) (*opened,
 	if _, err := os.Stat(dir); err != nil && a.keyCredential() == "" {
 		return nil, hint.New("not_member", fmt.Errorf("open repository %s: this device has no keys", remote))
 	}
-	state, err := a.openState(dir)
+	state, err := openState(dir)
 	if err != nil {
 		return nil, err
 	}
