@@ -24,7 +24,7 @@ func (d *Daemon) status() *control.Status {
 	now := d.wall()
 	s := &control.Status{Version: d.opt.Version, PID: os.Getpid(), Since: d.since, Config: d.plan.Config, BadConfig: d.bad,
 		Waiting: slices.Sorted(maps.Keys(d.waiting)), Decision: d.decision, Conditions: d.seen, Changes: d.changes, Sleeping: d.sleeping, Jobs: []control.Job{}}
-	s.Changes.Safe = d.safe
+	s.Changes.Safe, s.Changes.Due = d.safe, d.quietAt()
 	if s.Waiting == nil {
 		s.Waiting = []string{}
 	}

@@ -129,7 +129,7 @@ func screens() []screenCase {
 	return []screenCase{
 		{"all fine", exitDone, func(*testing.T, *seen) {}},
 		{"new messages", exitDone, func(_ *testing.T, s *seen) {
-			s.daemon.Changes.Oldest, s.daemon.Changes.Newest = ago(6*time.Minute), ago(time.Minute)
+			s.daemon.Changes.Oldest, s.daemon.Changes.Newest, s.daemon.Changes.Due = ago(6*time.Minute), ago(time.Minute), sunday.Add(2*time.Minute)
 		}},
 		{"two days nothing", exitFailed, func(_ *testing.T, s *seen) {
 			s.safe(ago(2*24*time.Hour + time.Hour))
@@ -270,9 +270,9 @@ func TestNextBackup(t *testing.T) {
 		want   time.Time
 	}{
 		"on schedule":            {func(*control.Status) {}, at(14)},
-		"after a quiet time":     {func(s *control.Status) { s.Changes.Oldest, s.Changes.Newest = at(-6), at(-1) }, at(2)},
-		"though it is not quiet": {func(s *control.Status) { s.Changes.Oldest, s.Changes.Newest = at(-14), at(0) }, at(1)},
-		"now":                    {func(s *control.Status) { s.Changes.Oldest, s.Changes.Newest = at(-60), at(-60) }, at(0)},
+		"after new messages":     {func(s *control.Status) { s.Changes.Due = at(2) }, at(2)},
+		"in a minute":            {func(s *control.Status) { s.Changes.Due = at(1) }, at(1)},
+		"now":                    {func(s *control.Status) { s.Changes.Due = at(-45) }, at(0)},
 		"due":                    {func(s *control.Status) { s.Jobs[0].Due = true }, at(0)},
 		"after a failure":        {func(s *control.Status) { s.Jobs[0].Due, s.Jobs[0].Retry = true, at(5) }, at(5)},
 		"paused":                 {func(s *control.Status) { s.Paused = &control.Paused{} }, time.Time{}},

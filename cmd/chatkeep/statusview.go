@@ -127,8 +127,9 @@ func (p *view) next(name string) time.Time {
 		return time.Time{}
 	}
 	at := j.Next
-	if j.Due || name == jobBackup && !p.quietAt().IsZero() && (at.IsZero() || p.quietAt().Before(at)) {
-		at = p.quietAt()
+	quiet := p.daemon.Changes.Due
+	if j.Due || name == jobBackup && !quiet.IsZero() && (at.IsZero() || quiet.Before(at)) {
+		at = quiet
 		if j.Due || at.Before(p.now) {
 			at = p.now
 		}
@@ -145,22 +146,4 @@ func (p *view) comes() time.Time {
 		return time.Time{}
 	}
 	return p.next(jobBackup)
-}
-
-// mostUnquiet is after how many quiet times new messages are backed up though
-// more come all the time; the daemon does it so.
-const mostUnquiet = 5
-
-// quietAt is when new messages will have been quiet for long enough to be backed
-// up; zero if there are none, or nobody waits for it.
-func (p *view) quietAt() time.Time {
-	if p.daemon == nil || p.cfg == nil || p.daemon.Changes.Oldest.IsZero() || p.cfg.Schedule.OnChange <= 0 {
-		return time.Time{}
-	}
-	c, quiet := p.daemon.Changes, time.Duration(p.cfg.Schedule.OnChange)
-	at, most := c.Newest.Add(quiet), c.Oldest.Add(mostUnquiet*quiet)
-	if most.Before(at) {
-		return most
-	}
-	return at
 }

@@ -94,5 +94,6 @@ type Changes struct {
 	Looked   time.Time `json:"looked,omitzero"` // last
 	Oldest   time.Time `json:"oldest,omitzero"` // change that is not backed up; zero: none is known
 	Newest   time.Time `json:"newest,omitzero"`
+	Due      time.Time `json:"due,omitzero"`  // when they are backed up if nothing hinders it; zero: with the next run on schedule
 	Safe     time.Time `json:"safe,omitzero"` // everything written before it is backed up; zero: nothing is
 }
