@@ -101,6 +101,8 @@ type Outcome struct {
 	Remarks   bool             // done, but something needs a look
 	Integrity bool             // something stored is damaged or not what it should be
 	Held      bool             // some of it was not allowed, and is to be done when it is
+	Part      bool             // only a part was asked for: it stands for no slot
+	Short     bool             // the remote took no more: it goes on with the next slot or messages
 	After     time.Time        // not to be tried again before; zero: any time
 	Refused   bool             // nothing could be done with what is allowed
 	Busy      bool             // another program is at work here: Trouble says so, and it is tried again soon
@@ -144,6 +146,7 @@ type Daemon struct {
 	log   *slog.Logger
 	runs  *history.Log
 	since time.Time // on the wall clock
+	cared time.Time // since when backups are looked after, as far as the history knows
 	born  time.Time // likewise, with the monotonic one
 
 	wake   chan struct{}
@@ -171,6 +174,7 @@ type Daemon struct {
 	begun     int                 // how many jobs began
 	safe      time.Time           // messages written before it are backed up
 	overdue   time.Time           // when something was last sent only because nothing was safe for so long
+	spent     int64               // bytes that runs sent for that reason, and failed
 	known     map[string]lastRuns // by job
 	sleeping  bool
 	woken     time.Time
@@ -213,6 +217,10 @@ func New(o Options) (*Daemon, error) {
 		d.log.Warn("a job was running when the program ended without a word", "job", r.Job)
 	}
 	d.since, d.born = d.wall(), time.Now()
+	d.cared = d.since
+	if runs, err := d.runs.Last(math.MaxInt); err == nil {
+		d.cared = CaredSince(runs, d.since)
+	}
 	d.recall()
 	return d, nil
 }
@@ -252,6 +260,18 @@ func LastSafe(log *history.Log) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// CaredSince is when the oldest backup began that the history knows, done or
+// not; since if there is none. A computer that is off each night would else
+// begin to count anew each day.
+func CaredSince(runs []history.Run, since time.Time) time.Time {
+	for _, r := range runs {
+		if r.Job == backup && r.Started.Before(since) {
+			since = r.Started
+		}
+	}
+	return since
 }
 
 // backup is the name of the job whose success makes messages safe.

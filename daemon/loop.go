@@ -130,6 +130,9 @@ func (d *Daemon) noticeSleep(now time.Time) {
 		d.log.Info("time has passed unseen: the computer slept, or its clock was set", "seconds", int(passed.Seconds()))
 		d.woken = now
 	}
+	if passed < 0 && d.toldAgain.After(now) { // the clock was set back: so is what the teller waits for
+		d.nudgeTeller()
+	}
 	if d.woken.After(now) { // the clock was set back
 		d.woken = now
 	}
@@ -189,7 +192,7 @@ func (d *Daemon) tryAgain(now time.Time) {
 
 // situation is what the rules must know besides the computer.
 func (d *Daemon) situation(asked bool) policy.Situation {
-	s := policy.Situation{Manual: asked, LastSafe: d.safe, Since: d.since}
+	s := policy.Situation{Manual: asked, LastSafe: d.safe, Since: d.cared}
 	if d.overdue.After(s.LastSafe) { // what it may cost, it costs once in that time
 		s.LastSafe = d.overdue
 	}

@@ -44,6 +44,8 @@ type run struct {
 
 	mu       sync.Mutex
 	progress control.Progress
+	// bytes that parts of the run sent which are over; progress has those of the rest
+	sentBefore uint64
 
 	outcome Outcome
 }
@@ -64,6 +66,9 @@ func (d *Daemon) start(ctx context.Context, c *candidate, may policy.Decision, n
 	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.active.Store(int64(d.alive()))
 	r.wasHeld = d.held[c.job.Name]
+	if may.Overdue && may.MaxUpload > 0 { // all together, it sends no more
+		r.decision.MaxUpload = max(1, may.MaxUpload-d.spent)
+	}
 	entry, err := d.runs.Begin(history.Run{Job: r.job.Name, Why: r.why, Slot: r.slot, Missed: r.missed, Started: now, Reasons: codesOf(may.Reasons)})
 	if err != nil {
 		d.log.Error("write the history", "error", err)
@@ -96,6 +101,9 @@ func (d *Daemon) work(r *run, watch Watch) (out Outcome) {
 	t.Progress = func(p control.Progress) {
 		t.Active()
 		r.mu.Lock()
+		if p.Sent < r.progress.Sent { // each part of a run counts anew
+			r.sentBefore += r.progress.Sent
+		}
 		r.progress = p
 		r.mu.Unlock()
 		if r.asked != nil && r.asked.tell != nil {
@@ -109,14 +117,27 @@ func (d *Daemon) work(r *run, watch Watch) (out Outcome) {
 		return r.job.Run(r.ctx, t)
 	}
 	saved := watch.Begin(r.ctx)
-	if out = r.job.Run(r.ctx, t); out.isWhole() {
+	out = r.job.Run(r.ctx, t)
+	d.mu.Lock()
+	safe := out.isSaved(r)
+	d.mu.Unlock()
+	if safe {
 		saved()
 	}
 	return out
 }
 
 // isWhole reports whether everything was done.
-func (o *Outcome) isWhole() bool { return o.Trouble == nil && !o.Refused && !o.Held }
+func (o *Outcome) isWhole() bool {
+	return o.Trouble == nil && !o.Refused && !o.Held && !o.Part && !o.Short
+}
+
+// isSaved reports whether what had changed is backed up: all of it, or the
+// messages, where the rest is not allowed and goes on by itself when it is.
+// d.mu is held.
+func (o *Outcome) isSaved(r *run) bool {
+	return o.isWhole() || o.Trouble == nil && o.Held && !o.Refused && !o.Part && !o.Short && !r.safe.IsZero()
+}
 
 // isSafe notes that messages are backed up, while the run goes on with the rest.
 func (d *Daemon) isSafe(r *run, at time.Time) {
@@ -143,32 +164,39 @@ func (d *Daemon) finish(r *run) {
 	if len(r.reasons) > 0 {
 		end.Reasons = codesOf(r.reasons)
 	}
+	// The history first: who sees that the slot is taken care of sees by what.
+	if r.entry != nil {
+		if err := r.entry.End(end); err != nil {
+			d.log.Error("write the history", "error", err)
+		}
+	}
 	d.running = nil
 	d.remember(&end)
 	d.settleSlot(r, end.Outcome, &o, now)
-	delete(d.limits, r.job.Name)
-	if o.Trouble == nil && (o.Held || o.Refused) {
+	if !o.Part {
+		delete(d.limits, r.job.Name)
+	}
+	if o.Trouble == nil && !o.Part && (o.Held || o.Refused || o.Short) {
 		d.limits[r.job.Name] = limit{r.decision.Allowed, o.Refused, d.changes.Newest}
 	}
 	if end.Outcome == history.Done || end.Outcome == history.Remarks {
 		if r.decision.Overdue {
 			d.overdue = now
 		}
-		if r.job.OnChange && o.isWhole() {
+		d.spent = 0
+		if r.job.OnChange && o.isSaved(r) {
 			d.changes.Oldest, d.changes.Newest = time.Time{}, time.Time{}
 			d.changes.Looked = time.Time{} // look again at once
 		}
-		d.held[r.job.Name] = o.Held
+		d.held[r.job.Name] = o.Held || o.Part && r.wasHeld
 	} else if r.wasHeld || o.Refused {
 		d.held[r.job.Name] = true
 	}
+	if end.Outcome != history.Done && end.Outcome != history.Remarks {
+		d.spend(r, now)
+	}
 	d.save()
 	d.mu.Unlock()
-	if r.entry != nil {
-		if err := r.entry.End(end); err != nil {
-			d.log.Error("write the history", "error", err)
-		}
-	}
 	if r.asked != nil {
 		r.asked.result <- &control.Result{Outcome: end.Outcome, Trouble: o.Trouble, Integrity: o.Integrity, Reasons: r.reasons, Document: o.Document}
 	}
@@ -177,6 +205,20 @@ func (d *Daemon) finish(r *run) {
 	debug.FreeOSMemory()
 	d.nudgeTeller()
 	d.nudge()
+}
+
+// spend counts what a run sent that may only send so much, and came to nothing.
+func (d *Daemon) spend(r *run, now time.Time) {
+	most := r.decision.MaxUpload
+	if !r.decision.Overdue || most <= 0 {
+		return
+	}
+	r.mu.Lock()
+	sent := int64(r.sentBefore + r.progress.Sent)
+	r.mu.Unlock()
+	if d.spent += sent; sent >= most {
+		d.overdue, d.spent = now, 0
+	}
 }
 
 // remember keeps a run for Status.
@@ -222,6 +264,9 @@ func (d *Daemon) settleSlot(r *run, outcome string, o *Outcome, now time.Time) {
 	name := r.job.Name
 	switch outcome {
 	case history.Done, history.Remarks:
+		if o.Part {
+			return
+		}
 		if r.job.When != nil {
 			if slot, _, due := r.job.Due(d.lastSlot(r.job, r.started), r.started); due {
 				d.state.Slots[name] = slot // and with it all before

@@ -113,7 +113,7 @@ func (d *Daemon) Reload(context.Context) error {
 		d.log.Info("the configuration was read again")
 	} else {
 		d.bad = history.TroubleOf(err, d.wall())
-		d.log.Error("the new configuration is wrong, and the old one stays in use", "error", err)
+		d.log.Error("the new configuration is wrong, and the old one stays in use; chatkeep config check says where", "code", d.bad.Code) // not what is written there: it may name accounts
 	}
 	d.mu.Unlock()
 	d.supervise("READY=1")

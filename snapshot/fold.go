@@ -41,6 +41,9 @@ func (p *pipeline) add(b *repo.TreeBuilder, src *format.SourceTree, it *item) er
 	if it.left {
 		p.left.add(t.limit, &it.seen)
 	}
+	if it.seen.Database && (it.skipped != "" || it.flagged != "") {
+		p.left.lacks = true
+	}
 	if it.waiting {
 		p.waiting = append(p.waiting, format.Remark{Source: p.name, Path: it.seen.Path, Reason: string(sources.Waiting)})
 	}

@@ -104,3 +104,45 @@ func TestNewest(t *testing.T) {
 		}
 	}
 }
+
+// A backup that lacks a database, or an account that is gone, is no proof that
+// messages are safe.
+func TestPublishedOnlyIfWhole(t *testing.T) {
+	p := newApp(t, format.Full)
+	p.must(madeup.Database(p.path(messages), 1<<20, 1, true))
+	p.videos(1)
+	claimed := 0
+	backup := func(o TakeOptions) error {
+		o.Published = func(*repo.Snapshot) { claimed++ }
+		_, err := p.tryBackup(o)
+		return err
+	}
+	p.must(backup(TakeOptions{}))
+	if claimed != 1 {
+		t.Fatalf("%d claims of a whole backup", claimed)
+	}
+	p.must(os.Rename(p.path(messages), p.path("messages.aside")))
+	p.must(os.WriteFile(p.path(messages), []byte("SQLite format 3\x00 and then nothing that could be one"), 0))
+	p.must(os.Chmod(p.path(messages), 0))
+	unreadable := os.Geteuid() != 0 // root reads everything
+	before := claimed
+	p.must(backup(TakeOptions{}))
+	if unreadable && claimed != before {
+		t.Error("claimed without its messages")
+	}
+	p.must(os.Remove(p.path(messages)))
+	p.must(os.Rename(p.path("messages.aside"), p.path(messages)))
+	before = claimed
+	gone := append(p.only[:len(p.only):len(p.only)], p.folder("gone", filepath.Join(p.dir, "nowhere")))
+	all := p.only
+	p.only = gone
+	p.must(backup(TakeOptions{}))
+	p.only = all
+	if claimed != before {
+		t.Error("claimed though an account is gone")
+	}
+	p.must(backup(TakeOptions{}))
+	if claimed != before+1 {
+		t.Error("not claimed again")
+	}
+}

@@ -48,6 +48,7 @@ type leftover struct {
 	bytes uint64
 	here  bool // some of it is of the pass's own level: time was up
 	next  int  // the most urgent level of the rest
+	lacks bool // the snapshot lacks something of what matters most: some of it is left, or could not be copied
 	held  Held // may not be sent now: no further pass takes it in
 }
 
@@ -63,6 +64,7 @@ func (l *leftover) add(lim limit, e *sources.Entry) {
 		return
 	}
 	l.bytes += uint64(e.Size)
+	l.lacks = l.lacks || e.Priority <= firstLevel
 	switch {
 	case e.Priority <= lim.level:
 		l.here = true
@@ -75,7 +77,7 @@ func (l *leftover) join(m leftover) {
 	l.bytes += m.bytes
 	l.held.Files += m.held.Files
 	l.held.Bytes += m.held.Bytes
-	l.here = l.here || m.here
+	l.here, l.lacks = l.here || m.here, l.lacks || m.lacks
 	if m.next > 0 && (l.next == 0 || m.next < l.next) {
 		l.next = m.next
 	}

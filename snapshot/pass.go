@@ -108,6 +108,7 @@ func (t *taker) files(ctx context.Context, list []opened) error {
 		if errors.Is(err, sources.ErrVanished) || errors.Is(err, sources.ErrEmpty) {
 			refused = err
 			t.skipped = append(t.skipped, format.Remark{Source: a.Name(), Path: ".", Reason: whyKept(err)})
+			t.left.lacks = true
 			if err := t.keepOld(ctx, a); err != nil {
 				return err
 			}

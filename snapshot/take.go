@@ -39,7 +39,8 @@ type TakeOptions struct {
 	// Count makes Take look at all files once more, so that Progress knows the
 	// totals.
 	Count bool
-	// Published, if not nil, is called after each snapshot, the partial ones too.
+	// Published, if not nil, is called after each snapshot, the partial ones too
+	// unless they lack something of what matters most.
 	Published func(*repo.Snapshot)
 	// Admit tells which categories may be sent now; nil: all. The files of others
 	// stay as they are in the last snapshot, and count as held.
@@ -127,7 +128,7 @@ func Take(ctx context.Context, r *repo.Repo, accounts []sources.Account, o TakeO
 			return nil, err
 		}
 		all.add(taken)
-		if o.Published != nil && taken.Snapshot != nil {
+		if o.Published != nil && taken.Snapshot != nil && !s.left.lacks {
 			o.Published(taken.Snapshot)
 		}
 		all.Held = s.left.held

@@ -128,7 +128,7 @@ func Remove(dir, name string) error {
 	return change(dir, func(list []Channel) ([]Channel, error) {
 		kept := slices.DeleteFunc(slices.Clone(list), func(c Channel) bool { return c.Name == name })
 		if len(kept) == len(list) {
-			return nil, unknown(name)
+			return nil, Unknown(name)
 		}
 		return kept, nil
 	})

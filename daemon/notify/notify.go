@@ -140,10 +140,11 @@ func (n *Notifier) channel(name string) (Channel, error) {
 			return c, nil
 		}
 	}
-	return Channel{}, unknown(name)
+	return Channel{}, Unknown(name)
 }
 
-func unknown(name string) error {
+// Unknown is the error of a channel that is not there.
+func Unknown(name string) error {
 	return hint.New(CodeUnknown, fmt.Errorf("notify %q: there is no such channel", name), "channel", name)
 }
 

@@ -62,6 +62,9 @@ func (w *Watch) Look(ctx context.Context) (oldest, newest time.Time) {
 			continue
 		}
 		first, known := w.seen[path]
+		if known && !l.exists() {
+			at = first // it went then
+		}
 		if !known {
 			first = at
 			w.seen[path] = at
