@@ -89,7 +89,7 @@ func (a *app) execute(ctx context.Context) int {
 	root.SetErr(a.notes)
 	c, err := root.ExecuteContextC(ctx)
 	a.command = c.CommandPath()
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil && !hint.Is(err, CodeLeft) {
 		err = ctx.Err()
 	}
 	a.remember(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/chatkeep/chatkeep/repo/format"
 	"github.com/chatkeep/chatkeep/snapshot"
 	"github.com/chatkeep/chatkeep/sources"
+	"github.com/chatkeep/chatkeep/sources/folder"
 )
 
 type backupFlags struct {
@@ -26,7 +27,7 @@ type backupFlags struct {
 func (a *app) backupCommand() *cobra.Command {
 	var f backupFlags
 	c := &cobra.Command{
-		Use: "backup", Short: a.say("cmd.backup"), Args: a.atMost(0),
+		Use: "backup", Short: a.say("cmd.backup"), Long: a.say("cmd.backup") + "\n\n" + a.say("cmd.backup.more"), Args: a.atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error { return a.backup(c.Context(), f) },
 	}
 	c.Flags().StringArrayVar(&f.sources, "source", nil, a.say("flag.source"))
@@ -99,6 +100,11 @@ type course struct {
 	safe     func(time.Time) // messages written before it are backed up; may be nil
 }
 
+// messages reports whether what counts as messages may be sent.
+func (w course) messages() bool {
+	return w.admit == nil || w.admit("messages") || w.admit(folder.Category)
+}
+
 func (w course) published() func(*repo.Snapshot) {
 	if w.safe == nil {
 		return nil
@@ -153,7 +159,9 @@ func (a *app) takeAll(ctx context.Context, cfg *config.Config, f backupFlags, wa
 	var unread error
 	if !f.dryRun {
 		a.contact.stored, a.contact.trouble = t.Stopped == nil && t.Counts.Objects > 0, t.Stopped
-		a.contact.last = lastOf(o.DeviceName(t.Snapshot.Device), t.Snapshot)
+		if len(f.sources) == 0 && way.messages() { // of the rest it says nothing
+			a.contact.last = lastOf(o.DeviceName(t.Snapshot.Device), t.Snapshot)
+		}
 		proof, unread = prove(ctx, o, t, a.now())
 	}
 	out := outcomeOf(t, o.Alarms())

@@ -66,6 +66,9 @@ func (a *app) backupByDaemon(ctx context.Context, c *control.Client, f backupFla
 		tell = func(p control.Progress) { bar.set(int64(p.Bytes), int64(p.TotalBytes)) }
 	}
 	got, err := c.Run(ctx, jobBackup, args, tell)
+	if err != nil && ctx.Err() != nil {
+		return nil, hint.New(CodeLeft, ctx.Err())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +107,9 @@ func (a *app) heldError(reasons []policy.Reason) error {
 // CodeHeldNow is the code of a backup that may not be made now, though somebody
 // asked for it.
 const CodeHeldNow hint.Code = "held_now"
+
+// CodeLeft is the code of a command whose user doesn't wait for the daemon.
+const CodeLeft hint.Code = "job_left"
 
 // reasons says why something may not be sent.
 func (a *app) reasons(list []policy.Reason) string {

@@ -63,7 +63,12 @@ func (a *app) configCheck(ctx context.Context) error {
 			a.note("config.no_folder", "source", acc.Name(), "path", printable(acc.Root()))
 		}
 	}
-	return a.document(map[string]any{"file": cfg.File(), "ok": true, "missing": missing, "no_accounts": none})
+	channels, err := a.missingChannels(cfg.Notify.To)
+	if err != nil {
+		return err
+	}
+	a.noteMissing(channels)
+	return a.document(map[string]any{"file": cfg.File(), "ok": true, "missing": missing, "no_accounts": none, "no_channels": channels})
 }
 
 // checkEntry says what an entry of sources came to, if not what it seems, and

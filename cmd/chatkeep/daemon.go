@@ -71,10 +71,15 @@ func (a *app) daemon(ctx context.Context, metricsFile string) error {
 		return err
 	}
 	if _, err := os.Stat(dir); err != nil && a.keyCredential() == "" {
+		if _, err := a.loadConfig(); err != nil {
+			return err // who has not begun yet is told how
+		}
 		return hint.New("not_member", errors.New("start the daemon: this device has no keys"))
 	}
-	s := &keeper{app: a, dir: dir, log: daemon.Logger(a.notes), runs: history.Open(dir), metricsFile: metricsFile,
-		pinged: a.now()} // what ended before is no sign of life
+	s := &keeper{app: a, dir: dir, log: daemon.Logger(a.notes), runs: history.Open(dir), metricsFile: metricsFile}
+	if last, err := s.runs.LastOf(jobBackup); err == nil && last != nil {
+		s.pinged = last.Ended // what ended before is no sign of life
+	}
 	listener, err := control.ListenFor(dir, a.getenv)
 	if err != nil {
 		return err

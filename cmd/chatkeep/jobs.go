@@ -136,18 +136,14 @@ func (a *app) backupJob(ctx context.Context, cfg *config.Config, t *daemon.Task)
 	}
 	// A snapshot that was cut short may lack messages, and only when it is the
 	// last one is that known. So each is said to be safe at the next, or the end.
-	var safe time.Time
-	claim := func() {
-		if !safe.IsZero() {
-			t.Safe(safe)
-		}
-	}
+	// Folders go in bit by bit: they are safe at the end alone.
+	said := claims{say: t.Safe, early: !keepsFoldersAlone(cfg)}
 	if len(args.Sources) == 0 && makesSafe(cfg, t.Decision.Allowed) {
-		way.safe = func(at time.Time) { claim(); safe = at }
+		way.safe = said.published
 	}
 	got, err := a.take(ctx, cfg, backupFlags{sources: args.Sources, allowEmpty: args.AllowEmpty}, way)
 	if err != nil || got.Stopped == nil {
-		claim()
+		said.end()
 	}
 	if hint.Is(err, snapshot.CodeHeldBlind) {
 		return daemon.Outcome{Refused: true}, nil
@@ -155,13 +151,40 @@ func (a *app) backupJob(ctx context.Context, cfg *config.Config, t *daemon.Task)
 	if err != nil {
 		return daemon.Outcome{}, err
 	}
-	return backupResult(got)
+	out, err := backupResult(got)
+	out.Part, out.Short = len(args.Sources) > 0, got.Stopped != nil
+	return out, err
+}
+
+// claims says up to when messages are backed up.
+type claims struct {
+	say   func(time.Time)
+	early bool // each snapshot is said to be safe at the next; else only at the end
+	safe  time.Time
+}
+
+func (c *claims) published(at time.Time) {
+	if c.early {
+		c.end()
+	}
+	c.safe = at
+}
+
+func (c *claims) end() {
+	if !c.safe.IsZero() {
+		c.say(c.safe)
+	}
+}
+
+// keepsFoldersAlone reports whether what is in folders is all that counts.
+func keepsFoldersAlone(cfg *config.Config) bool {
+	return slices.Contains(urgentOf(cfg, firstOf(cfg)), folder.Category)
 }
 
 // makesSafe reports whether messages are among what is allowed; or, where only
 // folders are backed up, what is in them.
 func makesSafe(cfg *config.Config, may policy.Allowed) bool {
-	if slices.Contains(urgentOf(cfg, firstOf(cfg)), folder.Category) {
+	if keepsFoldersAlone(cfg) {
 		return may.Covers(folder.Category)
 	}
 	return may.Covers("messages")

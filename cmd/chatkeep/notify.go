@@ -51,14 +51,11 @@ func (a *app) notifyList() error {
 		a.tell("notify.none")
 	}
 	a.table(rows)
-	missing := []string{}
-	for _, name := range used {
-		if !slices.ContainsFunc(list, func(c notify.Channel) bool { return c.Name == name }) {
-			missing = append(missing, name)
-			a.raise(exitRemarks)
-			a.note("notify.missing", "name", printable(name))
-		}
+	missing, err := a.missingChannels(used)
+	if err != nil {
+		return err
 	}
+	a.noteMissing(missing)
 	return a.document(map[string]any{"channels": doc, "missing": missing})
 }
 
@@ -95,6 +92,32 @@ func (a *app) notifyRemove(ctx context.Context, name string, inConfig bool) erro
 	}
 	a.reloadDaemon(ctx)
 	return a.document(map[string]any{"name": name, "used": used})
+}
+
+// missingChannels are those that the configuration names in vain.
+func (a *app) missingChannels(used []string) ([]string, error) {
+	missing := []string{}
+	if len(used) == 0 {
+		return missing, nil
+	}
+	list, err := a.channels()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range used {
+		if !slices.ContainsFunc(list, func(c notify.Channel) bool { return c.Name == name }) {
+			missing = append(missing, name)
+		}
+	}
+	return missing, nil
+}
+
+// noteMissing says which channels have to be made.
+func (a *app) noteMissing(missing []string) {
+	for _, name := range missing {
+		a.raise(exitRemarks)
+		a.note("notify.missing", "name", printable(name))
+	}
 }
 
 // channels are those of this device.

@@ -99,8 +99,8 @@ func (a *app) explain(err error) (code hint.Code, text, advice string) {
 		if a.command != "" {
 			advice = a.say("usage.help", "command", a.command)
 		}
-	case code != "interrupted":
-		text += " (" + printable(err.Error()) + ")"
+	case code != "interrupted" && code != CodeLeft:
+		text += " (" + printable(strings.ReplaceAll(err.Error(), "\n", "; ")) + ")" // several causes, one line
 	}
 	return code, text, advice
 }

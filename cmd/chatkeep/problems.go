@@ -37,7 +37,7 @@ type outlook struct {
 	jobs    map[string]lastRuns
 	failing map[string]failure
 	safe    time.Time // messages written before it are backed up
-	since   time.Time // when the daemon began, for where nothing ever was
+	since   time.Time // since when backups are looked after, for where nothing ever was
 	bad     *trouble  // of the configuration
 	health  health
 	expires time.Time // the sign-in; zero if it doesn't
@@ -57,6 +57,9 @@ type failure struct {
 // learn takes in what the history says, the newest run last.
 func (o *outlook) learn(runs []history.Run) {
 	o.failing, o.perDay = failuresIn(runs), usualDay(runs, o.now)
+	if !o.since.IsZero() {
+		o.since = daemon.CaredSince(runs, o.since)
+	}
 }
 
 // runsOf are those of a daemon's status.

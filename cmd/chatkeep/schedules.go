@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/chatkeep/chatkeep/config"
+	"github.com/chatkeep/chatkeep/daemon/notify"
 	"github.com/chatkeep/chatkeep/daemon/schedule"
 	"github.com/chatkeep/chatkeep/internal/hint"
 )
@@ -104,6 +105,19 @@ func shortestWait(s schedule.Schedule) time.Duration {
 		shortest, at = min(shortest, next.Sub(at)), next
 	}
 	return shortest
+}
+
+// refusedByDaemon says why a daemon would not use a configuration that can be
+// read.
+func (a *app) refusedByDaemon(cfg *config.Config) error {
+	if err := a.checkDaemon(cfg); err != nil {
+		return err
+	}
+	missing, err := a.missingChannels(cfg.Notify.To)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return notify.Unknown(missing[0])
 }
 
 // checkDaemon looks at what only the daemon uses of the configuration.

@@ -64,6 +64,9 @@ func (a *app) look(ctx context.Context, verbose bool) (*view, error) {
 	cfg, bad := a.loadConfig()
 	st, silent := a.askDaemon(ctx)
 	if st != nil && sameFile(st.Config, config.Locate(a.config, a.getenv)) {
+		if bad == nil {
+			bad = a.refusedByDaemon(cfg)
+		}
 		p := a.viewOf(a.lookAtDaemon(cfg, bad, st, now))
 		if verbose && p.facts.Flagged+p.facts.Skipped > 0 {
 			a.addNames(ctx, p)

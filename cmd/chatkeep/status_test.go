@@ -269,15 +269,15 @@ func TestNextBackup(t *testing.T) {
 		change func(*control.Status)
 		want   time.Time
 	}{
-		"on schedule":            {func(*control.Status) {}, at(14)},
-		"after new messages":     {func(s *control.Status) { s.Changes.Due = at(2) }, at(2)},
-		"in a minute":            {func(s *control.Status) { s.Changes.Due = at(1) }, at(1)},
-		"now":                    {func(s *control.Status) { s.Changes.Due = at(-45) }, at(0)},
-		"due":                    {func(s *control.Status) { s.Jobs[0].Due = true }, at(0)},
-		"after a failure":        {func(s *control.Status) { s.Jobs[0].Due, s.Jobs[0].Retry = true, at(5) }, at(5)},
-		"paused":                 {func(s *control.Status) { s.Paused = &control.Paused{} }, time.Time{}},
-		"paused for a moment":    {func(s *control.Status) { s.Paused = &control.Paused{Until: at(3)} }, at(14)},
-		"no such job":            {func(s *control.Status) { s.Jobs = nil }, time.Time{}},
+		"on schedule":         {func(*control.Status) {}, at(14)},
+		"after new messages":  {func(s *control.Status) { s.Changes.Due = at(2) }, at(2)},
+		"in a minute":         {func(s *control.Status) { s.Changes.Due = at(1) }, at(1)},
+		"now":                 {func(s *control.Status) { s.Changes.Due = at(-45) }, at(0)},
+		"due":                 {func(s *control.Status) { s.Jobs[0].Due = true }, at(0)},
+		"after a failure":     {func(s *control.Status) { s.Jobs[0].Due, s.Jobs[0].Retry = true, at(5) }, at(5)},
+		"paused":              {func(s *control.Status) { s.Paused = &control.Paused{} }, time.Time{}},
+		"paused for a moment": {func(s *control.Status) { s.Paused = &control.Paused{Until: at(3)} }, at(14)},
+		"no such job":         {func(s *control.Status) { s.Jobs = nil }, time.Time{}},
 	} {
 		s := calm(t)
 		c.change(s.daemon)

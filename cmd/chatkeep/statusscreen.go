@@ -161,7 +161,7 @@ func (a *app) rows(p *view, through bool) (rows [][2]string) {
 		add("held", a.heldText(p))
 	}
 	add("kept", a.keptText(p))
-	if strings.HasPrefix(p.remote.Place, "local:") {
+	if p.remote.Place == "" || strings.HasPrefix(p.remote.Place, "local:") { // "": the configuration can't be read
 		add("check_disk", a.checkText(p))
 	} else {
 		add("check", a.checkText(p))

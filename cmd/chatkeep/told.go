@@ -109,16 +109,30 @@ func (s *keeper) nextLook(cfg *config.Config, o outlook) (at time.Time) {
 // ping gives the sign of life that some services wait for, after each backup.
 func (s *keeper) ping(ctx context.Context, p *served, st *control.Status) {
 	last := runsOf(st)[jobBackup].last
-	if last == nil || last.Ended.IsZero() || !last.Ended.After(s.pinged) {
+	ok, fresh := s.signOf(last)
+	if !fresh {
 		return
 	}
-	s.pinged = last.Ended
-	if last.Outcome == history.Held || last.Outcome == history.Stopped {
-		return // it goes on later; silence is what it is
-	}
-	if err := p.notifier.Ping(ctx, last.Outcome != history.Failed); err != nil {
+	if err := p.notifier.Ping(ctx, ok); err != nil {
 		s.log.Warn("give a sign of life", "error", err)
 	}
+}
+
+// signOf is what a run is a sign of, if it is a new one: that all is well, or
+// that it failed. One that goes on later, or that nobody saw the end of, is none:
+// silence is what it is. Times are not compared: a clock may be set back.
+func (s *keeper) signOf(last *history.Run) (ok, fresh bool) {
+	if last == nil || last.Ended.IsZero() || last.Ended.Equal(s.pinged) {
+		return false, false
+	}
+	s.pinged = last.Ended
+	switch last.Outcome {
+	case history.Done, history.Remarks:
+		return true, true
+	case history.Failed:
+		return false, true
+	}
+	return false, false
 }
 
 // isFresh reports whether a backup has just been made. The service is asked for

@@ -128,7 +128,7 @@ func (g *Graph) SignIn(account string) map[string]string {
 	}
 	return map[string]string{
 		"client_id": client.ID, "token": string(token), "region": a.region(),
-		"drive_id": a.Drives[0].ID, "drive_type": a.Drives[0].Type, "root_folder_id": a.Drives[0].Files.Root,
+		"drive_id": a.Drives[0].ID, "drive_type": a.Drives[0].Type,
 	}
 }
 

@@ -136,7 +136,7 @@ var services = map[string]service{
 	"drive": {backend: "drive", oauth: &google, options: []string{
 		"client_id", "client_secret", "token", "service_account_credentials", "service_account_file", "team_drive"}},
 	"onedrive": {backend: "onedrive", oauth: &microsoft, options: []string{
-		"client_id", "client_secret", "token", "region", "tenant", "drive_id", "drive_type", "root_folder_id"}},
+		"client_id", "client_secret", "token", "region", "tenant", "drive_id", "drive_type"}},
 	"dropbox":     {backend: "dropbox", oauth: &dropbox, options: []string{"client_id", "client_secret", "token"}},
 	"webdav":      {backend: "webdav", asks: webdavFields, options: webdavOptions},
 	"jianguoyun":  {backend: "webdav", asks: webdavFields[1:], options: webdavOptions},

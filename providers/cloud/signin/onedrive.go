@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"golang.org/x/oauth2"
@@ -51,17 +50,7 @@ func microsoftFinish(ctx context.Context, l Login, token *oauth2.Token, values m
 		return err
 	}
 	values["drive_id"], values["drive_type"] = chosen.ID, chosen.Type
-	// With its id, rclone's backend need not look for the drive's root each time
-	// it is opened. If it can't, which leaves something of it behind in a process
-	// that goes on, it does; without the id all works the same.
-	var root struct {
-		ID string `json:"id"`
-	}
-	graph := regions[values["region"]].graph
-	if getJSON(ctx, env.Client, token, graph+"/v1.0/drives/"+url.PathEscape(chosen.ID)+"/root?$select=id", &root) == nil && root.ID != "" {
-		values["root_folder_id"] = root.ID
-	}
-	return ctx.Err()
+	return nil
 }
 
 func (l Login) chooseDrive(ctx context.Context, drives []drive, env Env) (drive, error) {
