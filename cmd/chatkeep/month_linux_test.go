@@ -50,7 +50,7 @@ var seeds = []struct {
 	service int // of services
 	from    time.Time
 }{
-	{1, 0, time.Date(2033, 3, 1, 0, 2, 0, 0, time.UTC)},  // clocks go forward on the 27th
+	{1, 0, time.Date(2033, 3, 1, 0, 2, 0, 0, time.UTC)}, // clocks go forward on the 27th
 	// And back on the 30th. Not on OneDrive, whose bad days leave a goroutine of
 	// rclone's behind at each opening that fails: see docs/decisions/0012.
 	{2, 0, time.Date(2033, 10, 1, 0, 2, 0, 0, time.UTC)},
