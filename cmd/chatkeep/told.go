@@ -32,7 +32,14 @@ func (s *keeper) notifierOf(cfg *config.Config) (*notify.Notifier, error) {
 	if err != nil {
 		s.log.Warn("what notifications remember is lost", "error", err)
 	}
-	return n, n.Check()
+	err = n.Check()
+	if err != nil && s.current() == nil {
+		// Backups begin all the same: without them a missing channel would matter
+		// little. A reload refuses it, and config check names it.
+		s.log.Error("a channel of notify can't be used", "code", codeNamed(err))
+		err = nil
+	}
+	return n, err
 }
 
 // told is called when something changed: it tells whom it concerns.

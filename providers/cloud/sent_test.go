@@ -71,8 +71,10 @@ func TestDayLimitLeavesSomeForMessages(t *testing.T) {
 		}
 		return ok
 	}
-	if !large() || !large() || !large() || large() {
-		t.Error("three large packs are let in, and no fourth")
+	for i := range 4 {
+		if large() != (i < 3) {
+			t.Errorf("three large packs are let in, and no fourth: not so of pack %d", i)
+		}
 	}
 	if left, _ := g.sent.left(); left != 0 {
 		t.Errorf("%d bytes are left for media", left)
