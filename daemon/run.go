@@ -136,7 +136,7 @@ func (o *Outcome) isWhole() bool {
 // messages, where the rest is not allowed and goes on by itself when it is.
 // d.mu is held.
 func (o *Outcome) isSaved(r *run) bool {
-	return o.isWhole() || o.Trouble == nil && o.Held && !o.Refused && !o.Part && !o.Short && !r.safe.IsZero()
+	return o.isWhole() || o.Trouble == nil && !o.Refused && !o.Part && !r.safe.IsZero()
 }
 
 // isSafe notes that messages are backed up, while the run goes on with the rest.

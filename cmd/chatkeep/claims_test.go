@@ -11,7 +11,7 @@ import (
 )
 
 // What is in folders goes in bit by bit, and is safe when all of it is there;
-// messages are whole in each snapshot but maybe the last.
+// messages are whole in each snapshot that is told of.
 func TestClaims(t *testing.T) {
 	at := func(n int) time.Time { return sunday.Add(time.Duration(n) * time.Minute) }
 	for _, c := range []struct {

@@ -134,15 +134,14 @@ func (a *app) backupJob(ctx context.Context, cfg *config.Config, t *daemon.Task)
 	if !t.Decision.Allowed.All {
 		way.admit = t.Decision.Allowed.Covers
 	}
-	// A snapshot that was cut short may lack messages, and only when it is the
-	// last one is that known. So each is said to be safe at the next, or the end.
-	// Folders go in bit by bit: they are safe at the end alone.
+	// Each snapshot that is told of has all messages, whatever media are to come.
+	// Folders go in bit by bit: they are safe at the end, if all of them went.
 	said := claims{say: t.Safe, early: !keepsFoldersAlone(cfg)}
 	if len(args.Sources) == 0 && makesSafe(cfg, t.Decision.Allowed) {
 		way.safe = said.published
 	}
 	got, err := a.take(ctx, cfg, backupFlags{sources: args.Sources, allowEmpty: args.AllowEmpty}, way)
-	if err != nil || got.Stopped == nil {
+	if err == nil && got.Stopped == nil {
 		said.end()
 	}
 	if hint.Is(err, snapshot.CodeHeldBlind) {
@@ -159,17 +158,19 @@ func (a *app) backupJob(ctx context.Context, cfg *config.Config, t *daemon.Task)
 // claims says up to when messages are backed up.
 type claims struct {
 	say   func(time.Time)
-	early bool // each snapshot is said to be safe at the next; else only at the end
+	early bool // each snapshot is safe at once; else only the last one
 	safe  time.Time
 }
 
 func (c *claims) published(at time.Time) {
 	if c.early {
-		c.end()
+		c.say(at)
+		return
 	}
 	c.safe = at
 }
 
+// end says what was kept for the end, when all was done.
 func (c *claims) end() {
 	if !c.safe.IsZero() {
 		c.say(c.safe)
