@@ -8,7 +8,4 @@ import "time"
 const memoryFactor = 1
 
 // A whole month takes two or three minutes on two cores.
-const (
-	monthBudget = 5 * time.Minute
-	months      = 2
-)
+const monthBudget = 5 * time.Minute

@@ -103,14 +103,20 @@ type person struct {
 	said  []string
 	asked []string
 	shown string // the last address shown
-	page  string // what the browser showed at last
+	mu    sync.Mutex
+	page  string // what the browser showed at last; read once all pages have ended
 }
 
 func newPerson(t *testing.T, client *http.Client) *person {
 	p := &person{t: t, client: client, answers: map[string][]string{}}
 	t.Cleanup(p.pages.Wait)
 	p.browse = func(url string) error {
-		p.pages.Go(func() { p.page = p.get(url) })
+		p.pages.Go(func() {
+			text := p.get(url)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.page = text
+		})
 		return nil
 	}
 	return p
