@@ -187,7 +187,9 @@ func TestPeekWhileBackingUp(t *testing.T) {
 					select {
 					case name := <-remote.at:
 						looks++
-						p.looksAlike(string(name))
+						if looks%raceStride == 0 {
+							p.looksAlike(string(name))
+						}
 						remote.on <- struct{}{}
 					case err := <-ended:
 						p.must(err)
