@@ -56,7 +56,7 @@ func (a *app) backup(ctx context.Context, f backupFlags) error {
 // one thing at a time. Otherwise it is done here.
 func (a *app) backUp(ctx context.Context, cfg *config.Config, f backupFlags) (*backupOutcome, error) {
 	if f.dryRun {
-		return a.makeBackup(ctx, cfg, f)
+		return a.makeBackup(ctx, cfg, f, nil)
 	}
 	c, err := a.daemonFor(ctx, cfg)
 	if err != nil {
@@ -66,14 +66,15 @@ func (a *app) backUp(ctx context.Context, cfg *config.Config, f backupFlags) (*b
 		defer c.Close()
 		return a.backupByDaemon(ctx, c, f)
 	}
-	return a.recorded(f, func() (*backupOutcome, error) { return a.makeBackup(ctx, cfg, f) })
+	return a.recorded(cfg, f, func(safe func(time.Time)) (*backupOutcome, error) { return a.makeBackup(ctx, cfg, f, safe) })
 }
 
-// makeBackup backs up in this process.
-func (a *app) makeBackup(ctx context.Context, cfg *config.Config, f backupFlags) (*backupOutcome, error) {
+// makeBackup backs up in this process. safe is told up to when messages are
+// backed up; it may be nil.
+func (a *app) makeBackup(ctx context.Context, cfg *config.Config, f backupFlags, safe func(time.Time)) (*backupOutcome, error) {
 	bar := a.progress("progress.backup")
 	defer bar.end()
-	return a.take(ctx, cfg, f, course{progress: bar.tell(), count: bar.line != nil})
+	return a.take(ctx, cfg, f, course{progress: bar.tell(), count: bar.line != nil, safe: safe})
 }
 
 // withoutSources says why there is nothing to back up. Sources would not help a

@@ -8,17 +8,20 @@ import (
 
 	"github.com/chatkeep/chatkeep/config"
 	"github.com/chatkeep/chatkeep/daemon/history"
+	"github.com/chatkeep/chatkeep/daemon/policy"
 )
 
 // recorded makes a backup that stands in the history, as the daemon's do. That
 // it can't be noted there changes nothing for the backup.
-func (a *app) recorded(f backupFlags, do func() (*backupOutcome, error)) (*backupOutcome, error) {
+func (a *app) recorded(cfg *config.Config, f backupFlags, do func(safe func(time.Time)) (*backupOutcome, error)) (*backupOutcome, error) {
 	dir, err := config.StateDir(a.getenv)
 	if err != nil {
 		return nil, err
 	}
 	run := history.Run{Job: jobBackup, Why: history.Asked, Started: time.Now().Round(0)}
-	got, err := do()
+	said := newClaims(cfg, f.sources, policy.Everything, func(at time.Time) { run.Safe = at })
+	got, err := do(said.heard())
+	said.ends(got, err)
 	run.Ended, run.Outcome = time.Now().Round(0), history.Done
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -28,9 +31,6 @@ func (a *app) recorded(f backupFlags, do func() (*backupOutcome, error)) (*backu
 	default:
 		out, _ := backupResult(got)
 		run.Facts = out.Facts
-		if got.Stopped == nil && len(f.sources) == 0 { // else some messages may be missing
-			run.Safe = time.Unix(0, got.Time)
-		}
 		if out.Remarks || out.Held {
 			run.Outcome = history.Remarks
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -23,11 +24,17 @@ func TestClaims(t *testing.T) {
 	} {
 		var got []time.Time
 		said := claims{say: func(t time.Time) { got = append(got, t) }, early: c.early}
-		said.end() // of nothing
+		said.ends(&backupOutcome{}, nil) // of nothing
 		for n := range 3 {
-			said.published(at(10 * n))
+			said.heard()(at(10 * n))
 		}
-		said.end()
+		cut := slices.Clone(got)
+		said.ends(&backupOutcome{Stopped: &trouble{Code: "remote_day_limit"}}, nil)
+		said.ends(nil, errors.New("cut short"))
+		if !slices.Equal(got, cut) {
+			t.Errorf("early %v: said %v of what was cut short, not %v", c.early, got, cut)
+		}
+		said.ends(&backupOutcome{}, nil)
 		if !slices.Equal(got, c.want) {
 			t.Errorf("early %v: said %v, not %v", c.early, got, c.want)
 		}
@@ -115,4 +122,30 @@ func (x *laptop) statusJSON(t *testing.T) string {
 		t.Fatal(err, out)
 	}
 	return s.Through
+}
+
+// The same without a daemon: status goes by what the history says of the newest
+// snapshot.
+func TestOneSourceIsNotAllByHand(t *testing.T) {
+	s := newSession(t)
+	t.Setenv("CHATKEEP_STATE", s.path("state"))
+	s.write("more/x.txt", "x")
+	s.write("chatkeep.yaml", "sources: [./chats, ./more]\nremote: {type: local, folder: "+s.path("remote")+"}\n")
+	s.object(exitDone, "init")
+	through := func() string {
+		t.Helper()
+		d, _ := s.object(exitDone, "status").(map[string]any)
+		text, _ := d["backed_up_through"].(string)
+		return text
+	}
+	s.object(exitDone, "backup")
+	before := through()
+	s.object(exitDone, "backup", "--source", "more")
+	if after := through(); before == "" || after != before {
+		t.Errorf("everything before %s is backed up, it says, and before it was %s", after, before)
+	}
+	s.object(exitDone, "backup")
+	if after := through(); after <= before {
+		t.Errorf("still %s", after)
+	}
 }

@@ -170,7 +170,7 @@ func (d *demo) backupStep(ctx context.Context, name string) error {
 	if err := d.live.begin(d.path("chats")); err != nil {
 		return err
 	}
-	taken, err := d.makeBackup(ctx, cfg, backupFlags{})
+	taken, err := d.makeBackup(ctx, cfg, backupFlags{}, nil)
 	if err = errors.Join(err, d.live.pause()); err != nil {
 		return err
 	}

@@ -4,20 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/chatkeep/chatkeep/config"
 	"github.com/chatkeep/chatkeep/daemon"
 	"github.com/chatkeep/chatkeep/daemon/control"
 	"github.com/chatkeep/chatkeep/daemon/history"
-	"github.com/chatkeep/chatkeep/daemon/policy"
 	"github.com/chatkeep/chatkeep/daemon/schedule"
 	"github.com/chatkeep/chatkeep/internal/hint"
 	"github.com/chatkeep/chatkeep/providers"
 	"github.com/chatkeep/chatkeep/repo"
 	"github.com/chatkeep/chatkeep/snapshot"
-	"github.com/chatkeep/chatkeep/sources/folder"
 )
 
 // Names of jobs, in the configuration and in the history.
@@ -134,16 +131,10 @@ func (a *app) backupJob(ctx context.Context, cfg *config.Config, t *daemon.Task)
 	if !t.Decision.Allowed.All {
 		way.admit = t.Decision.Allowed.Covers
 	}
-	// Each snapshot that is told of has all messages, whatever media are to come.
-	// Folders go in bit by bit: they are safe at the end, if all of them went.
-	said := claims{say: t.Safe, early: !keepsFoldersAlone(cfg)}
-	if len(args.Sources) == 0 && makesSafe(cfg, t.Decision.Allowed) {
-		way.safe = said.published
-	}
+	said := newClaims(cfg, args.Sources, t.Decision.Allowed, t.Safe)
+	way.safe = said.heard()
 	got, err := a.take(ctx, cfg, backupFlags{sources: args.Sources, allowEmpty: args.AllowEmpty}, way)
-	if err == nil && got.Stopped == nil {
-		said.end()
-	}
+	said.ends(got, err)
 	if hint.Is(err, snapshot.CodeHeldBlind) {
 		return daemon.Outcome{Refused: true}, nil
 	}
@@ -153,42 +144,6 @@ func (a *app) backupJob(ctx context.Context, cfg *config.Config, t *daemon.Task)
 	out, err := backupResult(got)
 	out.Part, out.Short = len(args.Sources) > 0, got.Stopped != nil
 	return out, err
-}
-
-// claims says up to when messages are backed up.
-type claims struct {
-	say   func(time.Time)
-	early bool // each snapshot is safe at once; else only the last one
-	safe  time.Time
-}
-
-func (c *claims) published(at time.Time) {
-	if c.early {
-		c.say(at)
-		return
-	}
-	c.safe = at
-}
-
-// end says what was kept for the end, when all was done.
-func (c *claims) end() {
-	if !c.safe.IsZero() {
-		c.say(c.safe)
-	}
-}
-
-// keepsFoldersAlone reports whether what is in folders is all that counts.
-func keepsFoldersAlone(cfg *config.Config) bool {
-	return slices.Contains(urgentOf(cfg, firstOf(cfg)), folder.Category)
-}
-
-// makesSafe reports whether messages are among what is allowed; or, where only
-// folders are backed up, what is in them.
-func makesSafe(cfg *config.Config, may policy.Allowed) bool {
-	if keepsFoldersAlone(cfg) {
-		return may.Covers(folder.Category)
-	}
-	return may.Covers("messages")
 }
 
 // backupResult is what the daemon notes of a backup.

@@ -40,8 +40,11 @@ func (a *app) lookAtRepository(ctx context.Context, now time.Time, other bool) (
 	}
 	a.addAlarms(p, o)
 	if s != nil {
-		p.through, p.finished, p.partial, p.lacks = time.Unix(0, s.Time), time.Unix(0, s.Finished), s.Partial, s.Counts.Skipped > 0
-		a.contact.last = lastOf(p.device, s)
+		p.finished, p.partial, p.lacks = time.Unix(0, s.Finished), s.Partial, s.Counts.Skipped > 0
+		whole := p.throughOf(s, a.pastRuns())
+		if whole {
+			a.contact.last = lastOf(p.device, s)
+		}
 		if err := a.addRemarks(ctx, p, o, s); err != nil {
 			return nil, err
 		}
@@ -52,6 +55,31 @@ func (a *app) lookAtRepository(ctx context.Context, now time.Time, other bool) (
 		p.add(a.untested())
 	}
 	return p, nil
+}
+
+// throughOf notes up to when everything is backed up by a device's newest
+// snapshot, and reports whether that is the snapshot's own time. One that was
+// made of a part only, as the history says, leaves it where it was.
+func (p *view) throughOf(s *repo.Snapshot, runs []history.Run) (whole bool) {
+	p.through = time.Unix(0, s.Time)
+	known := false
+	for _, r := range slices.Backward(runs) {
+		if r.Job != jobBackup {
+			continue
+		}
+		if !known {
+			known = r.Outcome == history.Done || r.Outcome == history.Remarks
+			if known && (backupFactsOf(&r).Seq != s.Seq || !r.Safe.IsZero()) {
+				return true
+			}
+		}
+		if known && !r.Safe.IsZero() {
+			p.through = r.Safe
+			return false
+		}
+	}
+	p.lacks = p.lacks || known // nothing but parts was ever backed up
+	return !known
 }
 
 // withoutDaemon begins a view with what the history says.
